@@ -1,0 +1,99 @@
+# `make help` lists the targets. A fresh machine needs Python 3.11 or newer and make, nothing else.
+
+PYTHON  ?= python3
+WORKERS ?= auto
+ARGS    ?=
+TESTS   ?=
+
+VENV := .venv
+BIN  := $(VENV)/bin
+
+# A stamp is written when its installation succeeded; it is out of date when a lock it was made from changed.
+UV_READY      := $(VENV)/.uv-ready
+RUNTIME_READY := $(VENV)/.runtime-ready
+DEV_READY     := $(VENV)/.dev-ready
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+# uv does not read pip's configuration: the index and the certificates that pip was given are handed on to it,
+# unless uv was given its own. When uv still finds no way, pip itself installs the same lock.
+export UV_SYSTEM_CERTS ?= true
+PIP_INDEX = $${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null)}
+PIP_CERTS = $${PIP_CERT:-$$($(BIN)/pip config get global.cert 2>/dev/null)}
+UV = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$(PIP_INDEX)}}"; \
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	certs="$${SSL_CERT_FILE:-$(PIP_CERTS)}"; \
+	if [ -n "$$certs" ]; then export SSL_CERT_FILE="$$certs"; fi; \
+	$(BIN)/uv -q
+PIP = $(BIN)/pip -q
+USE_PIP = echo "uv could not install the lock; trying pip."
+LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test test-all bench format lock clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(DEV_READY) ## Install everything into .venv, tools included.
+
+demo: $(RUNTIME_READY) ## Play one conversation on an embedded Postgres, then serve (ARGS=--exit: stop after it).
+	@$(BIN)/owner demo $(ARGS)
+
+check: $(DEV_READY) ## Formatting, lint, types and import contracts.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## What CI runs: check and all tests but the slow ones (TESTS=path, WORKERS=n).
+	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(ARGS) $(TESTS)
+
+test-all: check ## As test, with the long runs.
+	$(BIN)/pytest -n $(WORKERS) $(ARGS) $(TESTS)
+
+bench: $(DEV_READY) ## Run the benchmarks; each prints its ratio to a yardstick of the same run.
+	@set -e; for script in benchmarks/ingest.py benchmarks/closure.py; do \
+		if [ -e "$$script" ]; then echo "$$script"; $(BIN)/python "$$script" $(ARGS); fi; \
+	done
+
+format: $(DEV_READY) ## Format the code and mend what ruff can mend.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(UV_READY) ## Write requirements/*.lock anew (ARGS=--upgrade: with newer versions).
+	@$(LOCK) requirements/setup.in -o requirements/setup.lock
+	@$(LOCK) pyproject.toml -o requirements/runtime.lock
+	@$(LOCK) pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	@$(LOCK) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
+
+clean: ## Remove .venv and caches; the data folder stays.
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(UV_READY): requirements/setup.lock
+	@if ! [ -x $(BIN)/python ]; then \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+			|| { echo "Owner needs Python 3.11 or newer and $(PYTHON) is older or missing: name one with make PYTHON=python3.12 (or its path)." >&2; exit 1; }; \
+		$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+			|| { echo "$(PYTHON) has no venv module: install it (Debian, Ubuntu: apt install python3-venv) and run make again." >&2; exit 1; }; \
+		echo "Installing into $(VENV)"; \
+		$(PYTHON) -m venv --clear $(VENV); \
+	fi
+	@$(PIP) install --require-hashes -r $<
+	@: > $@
+
+$(RUNTIME_READY): $(UV_READY) requirements/runtime.lock requirements/build.lock pyproject.toml
+	@$(UV) pip install --require-hashes -r requirements/runtime.lock -r requirements/build.lock \
+		|| { $(USE_PIP); $(PIP) install --require-hashes -r requirements/runtime.lock -r requirements/build.lock; }
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@: > $@
+
+# Syncing removes what the locks do not name, Owner itself too, so Owner is installed again after it.
+$(DEV_READY): $(RUNTIME_READY) requirements/dev.lock
+	@$(UV) pip sync --require-hashes requirements/dev.lock requirements/setup.lock \
+		|| { $(USE_PIP); $(PIP) install --require-hashes -r requirements/dev.lock; }
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@: > $@
