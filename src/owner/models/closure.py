@@ -1,0 +1,198 @@
+"""Says how sure we are that a customer considers the conversation over, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+from owner.models.closure_agent import SILENT, AgentTurn, read_agent
+from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
+from owner.models.closure_message import COMMANDS, STRONG, Reading, read_message
+from owner.models.closure_phrases import Section
+from owner.models.closure_scores import (
+    FIRST_MESSAGE,
+    FULL,
+    UNANSWERED,
+    Case,
+    ClosureSignal,
+    context_score,
+    is_explicit,
+    keyword_score,
+    pattern_score,
+    veto,
+)
+
+DETECTOR_VERSION: Final = "rules-1"
+
+KEYWORD_WEIGHT: Final = 0.5  # what the message says
+PATTERN_WEIGHT: Final = 0.3  # how much of it is about the end
+CONTEXT_WEIGHT: Final = 0.2  # what came before
+assert KEYWORD_WEIGHT + PATTERN_WEIGHT + CONTEXT_WEIGHT == FULL  # noqa: PLR0133
+
+CONFIRM_AT: Final = 0.6  # at or above: ask the customer, where the owner wants it
+CLOSE_AT: Final = 0.8  # at or above: close without asking
+PLACES: Final = 4  # 0.5 + 0.3 is 0.8 only when rounded
+
+STALE_AFTER: Final = timedelta(hours=8)  # a greeting after so long opens a new day
+CLOSE_BUTTON: Final = "closure:close"  # payloads of the buttons under "may I close?"
+KEEP_OPEN_BUTTON: Final = "closure:keep_open"
+
+
+class ClosureDecision(StrEnum):
+    """What a confidence means for the conversation."""
+
+    NONE = "NONE"  # goes on
+    CONFIRM = "CONFIRM"  # noted; the customer may be asked
+    CLOSE = "CLOSE"  # over
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said."""
+
+    speaker: Literal["user", "agent"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosureScore:
+    """How sure the detector is, what that decides, and everything that led there."""
+
+    confidence: float
+    decision: ClosureDecision
+    keyword_score: float
+    pattern_score: float
+    context_score: float
+    duration_modifier: float
+    signals: tuple[ClosureSignal, ...] = ()
+    detector_version: str = DETECTOR_VERSION
+
+    def as_dict(self) -> dict[str, Any]:
+        """The score as JSON values."""
+        return {
+            "confidence": self.confidence,
+            "decision": self.decision.value,
+            "keyword_score": self.keyword_score,
+            "pattern_score": self.pattern_score,
+            "context_score": self.context_score,
+            "duration_modifier": self.duration_modifier,
+            "signals": [
+                {"name": signal.name, "weight": signal.weight, "words": signal.words}
+                for signal in self.signals
+            ],
+            "detector_version": self.detector_version,
+        }
+
+
+def score(
+    history: Sequence[Turn],
+    text: str,
+    *,
+    keywords: ClosureKeywords = DEFAULT,
+    context: Mapping[str, object] | None = None,
+    age: timedelta | None = None,
+    confirm_at: float = CONFIRM_AT,
+    close_at: float = CLOSE_AT,
+) -> ClosureScore:
+    """Judge a customer's message after `history`; `age` is the time since the message before it.
+
+    `context` may hold what integrators and AI know: `button` (the payload of a pressed button),
+    `can_close`, `goal_achieved` and `pending_actions`.
+    """
+    context = context or {}
+    reading = _button_reading(context) or _read(text, keywords)
+    case = Case(reading, _agent_before(history, reading), context, is_stale=age is not None and age >= STALE_AFTER)
+    modifier = _duration_modifier(history, case)
+    scores, signals = _scores(case)
+    confidence = round(
+        (KEYWORD_WEIGHT * scores[0] + PATTERN_WEIGHT * scores[1] + CONTEXT_WEIGHT * scores[2]) * modifier, PLACES
+    )
+    decision = _decide(confidence, confirm_at, close_at)
+    return ClosureScore(confidence, decision, *scores, modifier, tuple(signals))
+
+
+def _decide(confidence: float, confirm_at: float, close_at: float) -> ClosureDecision:
+    if confidence >= close_at:
+        return ClosureDecision.CLOSE
+    return ClosureDecision.CONFIRM if confidence >= confirm_at else ClosureDecision.NONE
+
+
+def _scores(case: Case) -> tuple[tuple[float, float, float], list[ClosureSignal]]:
+    forbidden = veto(case)
+    if forbidden is not None:
+        return (0.0, 0.0, 0.0), [forbidden]
+    if is_explicit(case):
+        command = case.reading.find(COMMANDS)
+        return (FULL, FULL, FULL), [ClosureSignal("asks to close", FULL, command.words if command else "")]
+    keyword, said = keyword_score(case)
+    if keyword == 0:
+        return (0.0, 0.0, 0.0), []
+    pattern, shape = pattern_score(case)
+    support, before = context_score(case)
+    return (keyword, pattern, support), [*said, *shape, *before]
+
+
+def _read(text: str, keywords: ClosureKeywords) -> Reading:
+    reading = read_message(text, own_tree(keywords))
+    if keywords.replaces_lists:
+        own = (Section.OWN_KEYWORD, Section.YES, Section.NO, Section.ACKNOWLEDGEMENT)
+        reading.evidence = [item for item in reading.evidence if item.section in own]
+    return reading
+
+
+def _button_reading(context: Mapping[str, object]) -> Reading | None:
+    """A pressed button is the whole message, whatever its caption says; None for buttons that we don't know."""
+    payload = context.get("button")
+    if not isinstance(payload, str):
+        return None
+    if payload == CLOSE_BUTTON:
+        return read_message("encerrar")
+    if payload == KEEP_OPEN_BUTTON:
+        return read_message("não encerrar")
+    reading = read_message(payload.replace("_", " "))
+    return reading if reading.find(COMMANDS) and reading.is_explained else None
+
+
+def _agent_before(history: Sequence[Turn], reading: Reading) -> AgentTurn:
+    """The last agent message, read only when the customer's message gives it something to explain."""
+    if not reading.evidence and reading.opens_with is not Section.NO:
+        return SILENT
+    for turn in reversed(history):
+        if turn.speaker == "agent":
+            agent = read_agent(turn.text)
+            if not agent.did(Section.ASKS_AGAIN):
+                return agent
+    return SILENT
+
+
+def _duration_modifier(history: Sequence[Turn], case: Case) -> float:
+    if is_explicit(case):
+        return FULL
+    if not history:
+        return FIRST_MESSAGE
+    last = history[-1]
+    if last.speaker == "user" and not read_message(last.text).is_explained:
+        return UNANSWERED
+    return FULL
+
+
+def is_courtesy(text: str) -> bool:
+    """A message that only thanks or says goodbye (or that they are done): it belongs to what is closed."""
+    reading = read_message(text)
+    kind = STRONG - COMMANDS | {Section.THANKS, Section.SAME_TO_YOU}
+    return reading.is_explained and not reading.turned_round and reading.find(kind) is not None
+
+
+def answers_closing_question(text: str) -> bool | None:
+    """Yes or no to "may I close?"; None for anything else."""
+    reading = read_message(text)
+    strong = reading.find(STRONG)
+    if any(item.section in (Section.WAIT, Section.NEGATION) for item in reading.vetoes) or reading.turned_round:
+        return False
+    if not strong and reading.opens_with is Section.NO:
+        return False
+    if not reading.is_explained:
+        return None
+    agreed = strong or reading.find({Section.YES, Section.ACKNOWLEDGEMENT, Section.THAT_IS_IT})
+    return True if agreed else None

@@ -1,0 +1,82 @@
+"""What the agent said last, as far as it explains a short answer: "não" means nothing without its question."""
+
+from typing import Final, NamedTuple
+
+from owner.models.closure_phrases import Section, lexicon, longest
+from owner.models.closure_text import Clause, clauses_of
+
+_READ_AT_MOST: Final = 600  # characters from the end; what counts is asked there
+_CLOSING_STEMS: Final = ("encer", "fech", "finali", "termin", "conclu", "cer", "clos", "finish")
+_STEM_OF_CONVERSATIONS: Final = "encer"  # nobody says "encerrar" of a shopping cart without naming it
+_QUESTIONS: Final = frozenset(
+    {Section.ASKS_TO_CLOSE, Section.ASKS_ITEMS, Section.ASKS_MORE, Section.ASKS_ALL}
+)
+
+
+class AgentTurn(NamedTuple):
+    """The last agent message."""
+
+    acts: dict[Section, str]  # what it did last, with the words that show it
+    is_question: bool  # it waits for an answer
+    closes_other: bool  # it speaks of closing an order, a deal, a menu item: "pode fechar" answers that
+
+    def did(self, *sections: Section) -> bool:
+        return any(section in self.acts for section in sections)
+
+    @property
+    def asks_something_else(self) -> bool:
+        """It waits for an answer that has nothing to do with the end of the conversation."""
+        return self.is_question and not self.did(Section.ASKS_MORE, Section.ASKS_ALL, Section.ASKS_TO_CLOSE)
+
+
+SILENT: Final = AgentTurn({}, is_question=False, closes_other=False)
+
+
+def read_agent(text: str) -> AgentTurn:
+    """What an agent message asks and does, judged by its last question and what follows it."""
+    clauses = clauses_of(text[-_READ_AT_MOST:])
+    found = [(section, words, clause.sentence) for clause in clauses for section, words in _acts(clause)]
+    asked = [clause.sentence for clause in clauses if clause.is_asked]
+    since = _start_of_last_question(asked)
+    acts: dict[Section, str] = {}
+    for section, words, sentence in found:
+        if sentence >= since:
+            acts[section] = words
+    return AgentTurn(
+        acts,
+        is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts),
+        closes_other=any(_closes_other(clause.words) for clause in clauses),
+    )
+
+
+def _start_of_last_question(asked: list[int]) -> int:
+    """The sentence of the last question; of the one before when the two stand side by side."""
+    if not asked:
+        return 0
+    return asked[-2] if len(asked) > 1 and asked[-1] - asked[-2] == 1 else asked[-1]
+
+
+def _acts(clause: Clause) -> list[tuple[Section, str]]:
+    tree = lexicon().asked
+    acts = []
+    start = 0
+    while start < len(clause.words):
+        section, end = longest(tree, clause.words, start)
+        if section is None:
+            start += 1
+        else:
+            acts.append((section, " ".join(clause.words[start:end])))
+            start = end
+    return acts
+
+
+def _closes_other(words: list[str]) -> bool:
+    stems = [word for word in words if word.startswith(_CLOSING_STEMS)]
+    if not stems:
+        return False
+    sets = lexicon().sets
+    if not sets[Section.ORDER_WORD].isdisjoint(words):
+        return True
+    if not sets[Section.CONVERSATION_WORD].isdisjoint(words):
+        return False
+    return not any(word.startswith(_STEM_OF_CONVERSATIONS) for word in stems)

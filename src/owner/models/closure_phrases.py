@@ -1,0 +1,276 @@
+"""The word lists, read once and laid out so that a message is matched in one pass."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+from owner.models.closure_text import FIRST_PICTURE, words_of
+
+LANGUAGES: Final = ("pt", "en", "es")
+
+
+class Section(StrEnum):
+    """The headings of the word lists, and four kinds of words that are in no list.
+
+    A phrase that stands under two headings (often in two languages) is read under the upper one here:
+    what keeps a conversation open comes before what closes it.
+    """
+
+    NEVER_CLOSES = "never closes"  # not in the lists: a phrase that this owner protects
+    OTHER_MEANING = "other meanings"
+    WAIT = "wait"
+    BUT = "but"
+    PROBLEM = "problems"
+    NO = "no"
+    NEGATION = "negation"
+    QUESTION = "questions"
+    FILLER = "fillers"
+    AFTER_DONE = "after that is all"
+    REQUEST = "requests"
+    IMPERATIVE = "imperatives"
+    THAT_IS_IT = "that is it"
+    SAME_TO_YOU = "same to you"
+    YES = "yes"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    AFTER_THANKS = "after thanks"
+    DEFERRAL = "deferral"
+    PRAISE = "praise"
+    BEFORE_PRAISE = "before praise"
+    GREETING = "greetings"
+    HELLO = "hello"
+    THANKS = "thanks"
+    GOODBYE_OR_VERB = "goodbye or a verb"
+    GOODBYE = "goodbye"
+    GOOD_WISHES = "good wishes"
+    DONE = "done"
+    CLOSE_NOW = "close now"
+    OWN_KEYWORD = "own keyword"  # not in the lists: a closing phrase of this owner
+    LEFT_OVER = "left over"  # a word of no list
+    NUMBER = "number"  # a word with a digit: an amount, a date, a code
+    PICTURE = "picture"  # an emoji of no list
+
+    ASKS_TO_CLOSE = "agent: may i close"
+    ASKS_ITEMS = "agent: more items"
+    ASKS_MORE = "agent: anything else"
+    ASKS_ALL = "agent: is that all"
+    SAYS_GOODBYE = "agent: goodbye"
+    AT_YOUR_SERVICE = "agent: at your service"
+    SETTLED = "agent: settled"
+    ASKS_AGAIN = "agent: say it again"
+
+    TURNED_ROUND = "negation turns round"
+    NOT_A_TYPO = "not a typo"
+    TAG_QUESTION = "tag question"
+    ORDER_WORD = "order words"
+    CONVERSATION_WORD = "conversation words"
+
+
+_RANK: Final = {section: rank for rank, section in enumerate(Section)}
+_OF_AGENTS: Final = frozenset(section for section in Section if section.startswith("agent:"))
+_WORD_SETS: Final = tuple(section for section in Section if _RANK[section] >= _RANK[Section.TURNED_ROUND])
+_NOT_SAID: Final = _OF_AGENTS | frozenset(_WORD_SETS)
+_CORRECTED: Final = frozenset({Section.THANKS, Section.GOODBYE, Section.CLOSE_NOW})
+_SHORTEST_CORRECTED: Final = 6  # letters; below, one slip makes another word too easily
+_LONGEST_CORRECTED: Final = 24  # no listed word is longer
+_WHOLE: Final = -1  # in `corrections`: the word itself, no letter left out
+_END: Final = ""  # the key under which a node of the phrase tree keeps the heading of a finished phrase
+_MARKS: Final = re.compile(r"([\[\]()/])")
+
+
+class Item(NamedTuple):
+    """A phrase found in a message, and the heading it stands under."""
+
+    section: Section
+    words: str
+    is_corrected: bool = False  # found only after forgiving a typing slip
+
+
+class Lexicon(NamedTuple):
+    """Everything that the lists say."""
+
+    said: dict[str, Any]  # the phrases of customers as a tree of words
+    asked: dict[str, Any]  # those of agents
+    sets: dict[Section, frozenset[str]]  # the headings that hold single words
+    corrections: dict[str, list[tuple[str, int]]]  # a word with one letter left out: which word, which letter
+    known: frozenset[str]  # every word of a customer's phrase
+
+    def items(self, words: list[str], own: dict[str, Any] | None = None) -> list[Item]:
+        """The clause as phrases and left-over words, in order; the owner's own phrases win."""
+        items: list[Item] = []
+        start = 0
+        while start < len(words):
+            section, end = longest(self.said, words, start)
+            if own:
+                own_section, own_end = longest(own, words, start)
+                if own_section is not None and own_end >= end:
+                    section, end = own_section, own_end
+            if section is None:
+                items.append(self._unlisted(words[start]))
+                start += 1
+            else:
+                items.append(Item(section, " ".join(words[start:end])))
+                start = end
+        return items
+
+    def _unlisted(self, word: str) -> Item:
+        if word >= FIRST_PICTURE and not word.isalnum():
+            return Item(Section.PICTURE, word)
+        if not word.isalpha():
+            return Item(Section.NUMBER, word)
+        if _SHORTEST_CORRECTED <= len(word) <= _LONGEST_CORRECTED and word not in self.known:
+            meant = self._meant(word)
+            if meant is not None:
+                return Item(self.said[meant][_END], meant, is_corrected=True)
+        return Item(Section.LEFT_OVER, word)
+
+    def _meant(self, word: str) -> str | None:
+        """The listed word that is one typing slip away: a letter missing, added, wrong, or two swapped."""
+        if word in self.sets[Section.NOT_A_TYPO]:
+            return None
+        for listed, gap in self.corrections.get(word, ()):
+            if gap != _WHOLE:
+                return listed
+        for missing in range(1, len(word)):
+            for listed, gap in self.corrections.get(word[:missing] + word[missing + 1 :], ()):
+                if gap in (_WHOLE, missing) or (abs(gap - missing) == 1 and listed[gap] == word[missing]):
+                    return listed
+        return None
+
+
+def longest(tree: dict[str, Any], words: Sequence[str], start: int) -> tuple[Section | None, int]:
+    """The heading of the longest phrase that begins at `start`, and where it ends."""
+    node = tree
+    found, end = None, start
+    for position in range(start, len(words)):
+        following = node.get(words[position])
+        if following is None:
+            break
+        node = following
+        if _END in node:
+            found, end = node[_END], position + 1
+    return found, end
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The lists of all languages together: people mix them, and a short message names none."""
+    lines = [line for language in LANGUAGES for line in _read(language)]
+    said = tree_of((line, section) for line, section in lines if section not in _NOT_SAID)
+    singles = [word for word, node in said.items() if node.get(_END) in _CORRECTED]
+    return Lexicon(
+        said=said,
+        asked=tree_of((line, section) for line, section in lines if section in _OF_AGENTS),
+        sets={name: _words_under(name, lines) for name in _WORD_SETS},
+        corrections=_corrections(singles),
+        known=frozenset(word for line, section in lines if section not in _NOT_SAID for word in words_of(line)),
+    )
+
+
+def _read(language: str) -> Iterator[tuple[str, Section]]:
+    text = (files("owner.models") / "closure_words" / f"{language}.txt").read_text("utf-8")
+    section = Section.LEFT_OVER
+    for line in text.splitlines():
+        entry = line.partition("#")[0].strip()
+        if entry.startswith("=="):
+            section = Section(entry.strip("= ").lower())
+        elif entry:
+            yield entry, section
+
+
+def _words_under(section: Section, lines: Iterable[tuple[str, Section]]) -> frozenset[str]:
+    return frozenset(word for line, heading in lines if heading is section for word in words_of(line))
+
+
+class _Step(NamedTuple):
+    """A word at its place in a line; what may follow is known by number, as lines share no places."""
+
+    word: str
+    following: frozenset[int]
+
+
+def tree_of(lines: Iterable[tuple[str, Section]]) -> dict[str, Any]:
+    """All lines as one tree of words, equal branches shared.
+
+    A line with brackets stands for up to millions of phrases, so they are never spelled out: each word is a
+    place that knows which places may follow, and a node of the tree is the set of places reached so far.
+    """
+    steps: list[_Step | Section] = []
+    first: frozenset[int] = frozenset()
+    for line, section in lines:
+        end = len(steps)
+        steps.append(section)
+        first |= _Parser(line, steps).parse(frozenset({end})) - {end}
+    return _node(first, steps, {})
+
+
+def _node(
+    places: frozenset[int], steps: list[_Step | Section], made: dict[frozenset[int], dict[str, Any]]
+) -> dict[str, Any]:
+    if places in made:
+        return made[places]
+    node: dict[str, Any] = {}
+    made[places] = node
+    ended: list[Section] = []
+    following: dict[str, frozenset[int]] = {}
+    for place in places:
+        step = steps[place]
+        if isinstance(step, Section):
+            ended.append(step)
+        else:
+            following[step.word] = following.get(step.word, frozenset()) | step.following
+    if ended:
+        node[_END] = min(ended, key=_RANK.__getitem__)
+    for word, reached in following.items():
+        node[word] = _node(reached, steps, made)
+    return node
+
+
+class _Parser:
+    """Reads one line from its end, since a word must know what follows it."""
+
+    def __init__(self, line: str, steps: list[_Step | Section]) -> None:
+        self.line = line
+        self.steps = steps
+        self.parts = [part.strip() for part in _MARKS.split(line) if part.strip()]
+
+    def parse(self, following: frozenset[int]) -> frozenset[int]:
+        """The places where the line may begin, if `following` may come after it."""
+        first = self._choice(following)
+        if self.parts:
+            raise ValueError(f"A bracket without its partner: {self.line}")
+        return first
+
+    def _choice(self, following: frozenset[int]) -> frozenset[int]:
+        found: frozenset[int] = frozenset()
+        first = following
+        while self.parts and self.parts[-1] not in ("[", "("):
+            part = self.parts.pop()
+            if part == "/":
+                found, first = found | first, following
+            elif part in ("]", ")"):
+                first = self._bracket(part, first)
+            else:
+                for word in reversed(words_of(part)):
+                    self.steps.append(_Step(word, first))
+                    first = frozenset({len(self.steps) - 1})
+        return found | first
+
+    def _bracket(self, closing: str, following: frozenset[int]) -> frozenset[int]:
+        inner = self._choice(following)
+        opening = self.parts.pop() if self.parts else ""
+        if (opening, closing) not in (("[", "]"), ("(", ")")):
+            raise ValueError(f"A bracket without its partner: {self.line}")
+        return inner | following if opening == "[" else inner
+
+
+def _corrections(listed: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
+    corrections: dict[str, list[tuple[str, int]]] = {}
+    for word in listed:
+        if len(word) >= _SHORTEST_CORRECTED and word.isalpha():
+            corrections.setdefault(word, []).append((word, _WHOLE))
+            for gap in range(1, len(word)):
+                corrections.setdefault(word[:gap] + word[gap + 1 :], []).append((word, gap))
+    return corrections

@@ -1,0 +1,104 @@
+"""Brings what people type into one spelling, so that the word lists can stay short."""
+
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+_DELETED: Final = "'’‘`´ʼ\u200b\u200c\u200d\ufeff\u2060\ufe0e\ufe0f"  # apostrophes; what joins or colours emoji
+_BLANK: Final = '"“”«»()[]{}*_~<>¡¿|\t\r'  # quotes, brackets, WhatsApp's bold and italic
+_SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
+_LETTERS_END: Final = 0x3100  # below: the scripts worth remembering; above: rare signs, folded again each time
+_FANCY_LETTERS: Final = range(0x1D400, 0x1D800)  # the bold and script letters of "𝐭𝐜𝐡𝐚𝐮"
+_EMOJI: Final = range(0x1F000, 0x1FB00)
+_LONGEST_FOLD: Final = 3  # one sign stands for a whole Arabic sentence; nobody gets that expanded
+FIRST_PICTURE: Final = "\u2190"  # signs from here on are pictures, those before it punctuation
+_ENDS: Final = frozenset(".!?;")
+
+_TOKEN: Final = re.compile(r"\w+|[^\w\s]")
+_REPEATED: Final = re.compile(r"([^\W\d_])\1+")
+_HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
+_SMILE: Final = re.compile(r"<3+|[:;=]-?[)dpDP*]+(?!\w)")
+_FROWN: Final = re.compile(r"[:=]'?-?[(]+")
+
+
+class Clause(NamedTuple):
+    """Words between two marks."""
+
+    words: list[str]
+    sentence: int  # the number of the sentence it belongs to
+    is_asked: bool = False  # a question mark ends it
+
+
+class _Fold(dict[int, str]):
+    """Lower case without accents, one code point at a time.
+
+    `unicodedata.normalize` on a whole text sorts runs of combining marks in quadratic time; a stranger
+    may send ten thousand of them.
+    """
+
+    def __missing__(self, point: int) -> str:
+        folded = _fold(chr(point))
+        if point < _LETTERS_END or point in _FANCY_LETTERS or point in _EMOJI:
+            self[point] = folded
+        return folded
+
+
+def _fold(sign: str) -> str:
+    if sign in _DELETED or ord(sign) in _SKIN_TONES:
+        return ""
+    if sign == "\n":
+        return " . "
+    if sign in _BLANK:
+        return " "
+    parts = unicodedata.normalize("NFKD", sign)
+    if len(parts) > _LONGEST_FOLD:
+        return sign
+    return "".join(part for part in parts if not unicodedata.combining(part)).lower()
+
+
+_FOLD: Final = _Fold()
+
+
+def normalise(text: str) -> str:
+    """One spelling: "TCHAUUU", "tchau" and "𝐭𝐜𝐡𝐚𝐮" are equal, and so are "até" and "ate"."""
+    if ":" in text or "=" in text or ";" in text or "<" in text:
+        text = _FROWN.sub(" 😞 ", _SMILE.sub(" 🙂 ", text))
+    text = text.translate(_FOLD)
+    if "-" in text:
+        text = _HYPHEN.sub(" ", text)
+    return _REPEATED.sub(r"\1", text)
+
+
+def words_of(text: str) -> list[str]:
+    """The words and pictures of a text, without its punctuation."""
+    return [token for token in _TOKEN.findall(normalise(text)) if _is_word(token)]
+
+
+def clauses_of(text: str) -> list[Clause]:
+    """The clauses of a text in order, without the lines that it quotes."""
+    if ">" in text:
+        text = _without_quotes(text)
+    clauses: list[Clause] = []
+    words: list[str] = []
+    sentence = 0
+    for token in _TOKEN.findall(normalise(text)):
+        if _is_word(token):
+            words.append(token)
+            continue
+        if words:
+            clauses.append(Clause(words, sentence, is_asked=token == "?"))
+            words = []
+        elif token == "?" and clauses:
+            clauses[-1] = clauses[-1]._replace(is_asked=True)
+        sentence += token in _ENDS
+    if words:
+        clauses.append(Clause(words, sentence))
+    return clauses
+
+
+def _is_word(token: str) -> bool:
+    return token[0].isalnum() or token >= FIRST_PICTURE
+
+
+def _without_quotes(text: str) -> str:
+    return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith(">"))

@@ -1,0 +1,359 @@
+"""A conversation decides about its own life: opening, answering, closing, timing out, reopening."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pydantic import Field, PrivateAttr
+
+from owner.models.entity import DTO, Entity, Moment
+from owner.models.enums import (
+    ActorKind,
+    Channel,
+    ConversationStatus,
+    Handler,
+    MessageOwner,
+    Priority,
+)
+from owner.models.errors import ConversationClosed, InvalidTransition, ReplyWindowClosed
+from owner.models.event import CUSTOMER, DETECTOR, TIMER, Actor, NewEvent
+from owner.models.lifecycle import OPEN, check_transition
+from owner.models.owner import ConversationLimits
+
+REPLY_WINDOW: Final = timedelta(hours=24)  # WhatsApp and Messenger: free text after the last inbound
+WINDOWED_CHANNELS: Final = frozenset({Channel.WHATSAPP, Channel.MESSENGER})
+ANSWERS: Final = frozenset({MessageOwner.AGENT, MessageOwner.SUPPORT, MessageOwner.AI})
+AUTOMATIC: Final = frozenset({ActorKind.DETECTOR, ActorKind.TIMER})  # whose closings can be undone
+PENDING_CLOSURE: Final = "pending_closure"  # key of the context while a closing waits for the customer
+
+
+class Conversation(Entity):
+    """One exchange with one customer. What happens to it is noted in `take_events()`."""
+
+    owner_id: int
+    conv_id: int
+    status: ConversationStatus
+    channel: Channel
+    contact_id: int
+    customer_address: str  # canonical
+    our_address: str
+    twilio_account_id: int
+    handler: Handler = Handler.PERSON
+    assignee_id: int | None = None
+    priority: Priority = Priority.NORMAL
+    context: dict[str, Any] = Field(default_factory=dict)
+    last_seq: int = 0
+    started_at: Moment
+    last_activity_at: Moment
+    last_inbound_at: Moment | None = None
+    first_response_at: Moment | None = None
+    expires_at: Moment
+    idle_at: Moment | None = None  # when idleness ends it; null while the customer waits for us
+    idle_after: timedelta
+    reopen_grace: timedelta
+    closed_at: Moment | None = None
+    closed_by: ActorKind | None = None
+    closed_by_id: int | None = None
+    closed_reason: str | None = None
+    status_before_close: ConversationStatus | None = None
+    previous_conv_id: int | None = None
+    created_at: Moment
+    updated_at: Moment
+
+    _events: list[NewEvent] = PrivateAttr(default_factory=list)
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        owner_id: int,
+        conv_id: int,
+        channel: Channel,
+        contact_id: int,
+        customer_address: str,
+        our_address: str,
+        twilio_account_id: int,
+        limits: ConversationLimits,
+        by: Actor,
+        at: datetime,
+        context: dict[str, Any] | None = None,
+        previous_conv_id: int | None = None,
+    ) -> "Conversation":
+        """Start a conversation: PENDING when the customer wrote, PROGRESS when we write first."""
+        is_ours = by.kind is not ActorKind.CUSTOMER
+        conversation = cls(
+            owner_id=owner_id,
+            conv_id=conv_id,
+            status=ConversationStatus.PROGRESS if is_ours else ConversationStatus.PENDING,
+            channel=channel,
+            contact_id=contact_id,
+            customer_address=customer_address,
+            our_address=our_address,
+            twilio_account_id=twilio_account_id,
+            context=context or {},
+            started_at=at,
+            last_activity_at=at,
+            expires_at=at + limits.expires_after,
+            idle_at=at + limits.idle_after if is_ours else None,
+            idle_after=limits.idle_after,
+            reopen_grace=limits.reopen_grace,
+            previous_conv_id=previous_conv_id,
+            created_at=at,
+            updated_at=at,
+        )
+        conversation.note("conversation.opened", by, previous_conv_id=previous_conv_id)
+        return conversation
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def reply_window_closes_at(self) -> datetime | None:
+        """When free text ends; None where the channel has no window."""
+        if self.channel not in WINDOWED_CHANNELS:
+            return None
+        return (self.last_inbound_at or datetime.min.replace(tzinfo=self.started_at.tzinfo)) + REPLY_WINDOW
+
+    def due_at(self) -> datetime:
+        """When a timer ends the conversation, if nothing else happens."""
+        return min(self.expires_at, self.idle_at) if self.idle_at else self.expires_at
+
+    def settle(self, *, now: datetime) -> bool:
+        """End the conversation if its time is over; say whether that happened."""
+        if not self.is_open or now < self.due_at():
+            return False
+        if self.idle_at and self.idle_at < self.expires_at:
+            self.time_out(at=now)
+        else:
+            self.expire(at=now)
+        return True
+
+    def time_out(self, *, at: datetime) -> None:
+        """The customer left our last word unanswered."""
+        minutes = int(self.idle_after.total_seconds() // 60)
+        self._close(
+            ConversationStatus.IDLE_TIMEOUT, by=TIMER, reason=f"no activity for {minutes} minutes", at=at
+        )
+
+    def expire(self, *, at: datetime) -> None:
+        """The conversation reached its maximum age."""
+        self._close(ConversationStatus.EXPIRED, by=TIMER, reason="maximum age reached", at=at)
+
+    def fail(self, *, reason: str, by: Actor, at: datetime) -> None:
+        """A system reason, named, ended it."""
+        self._close(ConversationStatus.FAILED, by=by, reason=reason, at=at)
+
+    def close(self, *, as_status: ConversationStatus, by: Actor, reason: str | None, at: datetime) -> None:
+        """A person or a program ended it.
+
+        Raises:
+            InvalidTransition: the life cycle doesn't allow it, as when it is closed already.
+        """
+        self._close(as_status, by=by, reason=reason, at=at)
+
+    def close_by_customer(self, *, at: datetime, evidence: dict[str, Any]) -> None:
+        """The customer's words, by the detector's reading, ended it."""
+        self._close(
+            ConversationStatus.USER_CLOSED,
+            by=DETECTOR,
+            reason="the customer said that it is over",
+            at=at,
+            evidence=evidence,
+        )
+
+    def extend(self, *, by_time: timedelta, by: Actor, at: datetime) -> None:
+        """Let it live longer."""
+        self.refuse_if_closed()
+        self.expires_at += by_time
+        self.updated_at = at
+        self.note("conversation.extended", by, expires_at=self.expires_at.isoformat())
+
+    def reopen(self, *, by: Actor, reason: str, at: datetime) -> None:
+        """Undo what a machine decided.
+
+        Raises:
+            InvalidTransition: it is open, or a person closed it.
+        """
+        before = self.status_before_close or ConversationStatus.PROGRESS
+        if self.closed_by not in AUTOMATIC:
+            raise InvalidTransition(self.status, before)
+        check_transition(self.status, before)
+        undone = self.status
+        self.status = before
+        self.closed_at = self.closed_by = self.closed_by_id = self.closed_reason = (
+            self.status_before_close
+        ) = None
+        self.expires_at = max(self.expires_at, at + self.idle_after)
+        self.idle_at = at + self.idle_after if before is ConversationStatus.PROGRESS else None
+        self.last_activity_at = self.updated_at = at
+        self.note("conversation.reopened", by, status_from=undone, status_to=before, reason=reason)
+
+    def can_be_reopened_by_customer(self, *, now: datetime) -> bool:
+        """Whether a message of the customer undoes the closing that the detector read from the last one."""
+        return self.closed_by is ActorKind.DETECTOR and self.is_within_grace(now=now)
+
+    def is_within_grace(self, *, now: datetime) -> bool:
+        return self.closed_at is not None and now < self.closed_at + self.reopen_grace
+
+    def note_inbound(self, *, at: datetime) -> int:
+        """The customer wrote: their turn ends, ours begins. Returns the message's sequence number."""
+        self.last_inbound_at = at
+        self.idle_at = None
+        return self._next_seq(at)
+
+    def note_after_closure(self, *, at: datetime) -> int:
+        """A thanks or goodbye that is kept with the closed conversation and wakes nobody."""
+        self.last_seq += 1
+        self.last_inbound_at = self.updated_at = at
+        return self.last_seq
+
+    def note_outbound(self, *, written_by: MessageOwner, by: Actor, at: datetime) -> int:
+        """We wrote: the first answer moves PENDING to PROGRESS. Returns the message's sequence number."""
+        self.refuse_if_closed()
+        if written_by in ANSWERS:
+            self.first_response_at = self.first_response_at or at
+            if self.status is ConversationStatus.PENDING:
+                self._change_status(ConversationStatus.PROGRESS, by=by, at=at, reason="answered")
+        if self.status is ConversationStatus.PROGRESS:
+            self.idle_at = at + self.idle_after
+        return self._next_seq(at)
+
+    def refuse_if_closed(self) -> None:
+        if not self.is_open:
+            raise ConversationClosed(self.status)
+
+    def refuse_outside_window(self, *, now: datetime) -> None:
+        """Raise `ReplyWindowClosed` where the channel takes templates only."""
+        closes_at = self.reply_window_closes_at
+        if closes_at is not None and now >= closes_at:
+            raise ReplyWindowClosed(last_inbound_at=self.last_inbound_at)
+
+    def suspect_closure(self, evidence: dict[str, Any], *, at: datetime, lapses_at: datetime) -> None:
+        """Remember that the customer may be done, until they say more or the question lapses."""
+        self.context = {
+            **self.context,
+            PENDING_CLOSURE: {"suspected_at": at.isoformat(), "lapses_at": lapses_at.isoformat(), **evidence},
+        }
+        self.note("closure.suspected", DETECTOR, **evidence)
+
+    def clear_suspicion(self, outcome: str) -> None:
+        """The customer answered, or went on."""
+        if PENDING_CLOSURE in self.context:
+            self.context = {key: value for key, value in self.context.items() if key != PENDING_CLOSURE}
+            self.note("closure.cleared", CUSTOMER, outcome=outcome)
+
+    def note(self, event_type: str, by: Actor, *, msg_id: int | None = None, **facts: Any) -> None:
+        """Add to the history something that happened in this conversation."""
+        self._events.append(
+            NewEvent(
+                event_type, by, conv_id=self.conv_id, contact_id=self.contact_id, msg_id=msg_id, data=facts
+            )
+        )
+
+    def take_events(self) -> list[NewEvent]:
+        """What happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def _close(
+        self,
+        status: ConversationStatus,
+        *,
+        by: Actor,
+        reason: str | None,
+        at: datetime,
+        evidence: dict[str, Any] | None = None,
+    ) -> None:
+        before = self.status
+        self._change_status(
+            status, by=by, at=at, reason=reason, **({"closure": evidence} if evidence else {})
+        )
+        self.status_before_close = before
+        self.closed_at = at
+        self.closed_by, self.closed_by_id = by
+        self.closed_reason = reason
+        self.idle_at = None
+        self.context = {key: value for key, value in self.context.items() if key != PENDING_CLOSURE}
+
+    def _change_status(
+        self, to: ConversationStatus, *, by: Actor, at: datetime, reason: str | None, **facts: Any
+    ) -> None:
+        check_transition(self.status, to)
+        if not self.is_open:
+            raise InvalidTransition(self.status, to)
+        before, self.status = self.status, to
+        self.updated_at = at
+        event = "conversation.status_changed" if to in OPEN else "conversation.closed"
+        self.note(event, by, status_from=before, status_to=to, reason=reason, **facts)
+
+    def _next_seq(self, at: datetime) -> int:
+        self.last_seq += 1
+        self.last_activity_at = self.updated_at = at
+        return self.last_seq
+
+
+class ConversationCreate(DTO):
+    """A conversation to find or to open by writing first."""
+
+    channel: Channel = Channel.WHATSAPP
+    customer_address: str = Field(min_length=1, max_length=255, examples=["+5511987654321"])
+    our_address: str | None = Field(
+        default=None,
+        max_length=255,
+        description="One of your connected addresses; may be left out if the channel has one.",
+    )
+    contact_name: str | None = Field(default=None, max_length=200)
+    context: dict[str, Any] = Field(default_factory=dict)
+
+
+class ConversationUpdate(DTO):
+    """What may change about a conversation besides its status; null leaves a field as it is."""
+
+    assignee_id: int | None = None
+    handler: Handler | None = None
+    priority: Priority | None = None
+    context: dict[str, Any] | None = None
+
+
+class ConversationClose(DTO):
+    """How to end a conversation."""
+
+    status: ConversationStatus = Field(
+        default=ConversationStatus.AGENT_CLOSED,
+        description="AGENT_CLOSED, SUPPORT_CLOSED, USER_CLOSED or FAILED.",
+    )
+    reason: str | None = Field(default=None, max_length=500)
+
+
+class ConversationExtend(DTO):
+    """How much longer a conversation may live."""
+
+    minutes: int = Field(default=60, ge=1, le=525_600)
+
+
+class ConversationResponse(DTO):
+    """A conversation as the API shows it."""
+
+    conv_id: int
+    status: ConversationStatus
+    channel: Channel
+    contact_id: int
+    customer_address: str
+    our_address: str
+    handler: Handler
+    assignee_id: int | None
+    priority: Priority
+    context: dict[str, Any]
+    started_at: Moment
+    last_activity_at: Moment
+    last_inbound_at: Moment | None
+    first_response_at: Moment | None
+    expires_at: Moment
+    idle_at: Moment | None
+    reply_window_closes_at: Moment | None
+    closed_at: Moment | None
+    closed_by: ActorKind | None
+    closed_reason: str | None
+    previous_conv_id: int | None
+    created_at: Moment
+    updated_at: Moment

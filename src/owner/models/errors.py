@@ -1,0 +1,263 @@
+"""Everything that can go wrong on purpose.
+
+OwnerError
+├── InvalidInput              the request can't mean anything
+│   ├── InvalidCursor
+│   ├── InvalidAddress
+│   └── ReservedClosureKeyword
+├── Unauthenticated           who are you?
+├── Forbidden                 we know you, and no
+│   └── SignatureRejected
+├── NotFound
+│   ├── ConversationNotFound
+│   ├── MessageNotFound
+│   ├── MediaNotFound
+│   └── OwnerNotFound
+├── Conflict                  not now, or not any more
+│   ├── InvalidTransition
+│   ├── ConversationClosed
+│   ├── AlreadyExists
+│   ├── ReplyWindowClosed
+│   ├── ContactOptedOut
+│   └── SenderUnknown
+├── PayloadTooLarge
+├── UnsupportedMediaType
+├── ProviderError             Twilio said no (`permanent`) or not now
+├── OutcomeUnknown            we don't know whether Twilio took it
+└── Unavailable               a part that we need is away
+    ├── DatabaseUnavailable
+    ├── SchemaOutdated
+    ├── UnsafeDatabaseRole
+    └── Misconfigured
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+
+class OwnerError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str | None = None, *, field: str | None = None, **facts: object) -> None:
+        self.message = message or (self.__doc__ or self.code)
+        self.field = field
+        self.facts: Mapping[str, object] = facts
+        super().__init__(self.message)
+
+
+class InvalidInput(OwnerError):
+    """The request is not valid."""
+
+    code = "invalid_input"
+
+
+class InvalidCursor(InvalidInput):
+    """The cursor is not one that this list gave out; start again without it."""
+
+    code = "invalid_cursor"
+
+
+class InvalidAddress(InvalidInput):
+    """The address is not a phone number in international format, such as +5511987654321."""
+
+    code = "invalid_address"
+
+
+class ReservedClosureKeyword(InvalidInput):
+    """The word opts the customer out of all messages, so it can't close a conversation."""
+
+    code = "reserved_closure_keyword"
+
+
+class Unauthenticated(OwnerError):
+    """Send a valid API key as `Authorization: Bearer <key>`."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(OwnerError):
+    """This is not allowed."""
+
+    code = "forbidden"
+
+
+class SignatureRejected(Forbidden):
+    """The request is not signed by a Twilio account that we know."""
+
+    code = "signature_rejected"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.reason = reason
+
+
+class NotFound(OwnerError):
+    """There is nothing here."""
+
+    code = "not_found"
+
+
+class ConversationNotFound(NotFound):
+    """There is no such conversation."""
+
+    code = "conversation_not_found"
+
+    def __init__(self, conv_id: int) -> None:
+        super().__init__(f"There is no conversation {conv_id}.", conv_id=conv_id)
+
+
+class MessageNotFound(NotFound):
+    """There is no such message."""
+
+    code = "message_not_found"
+
+    def __init__(self, msg_id: int) -> None:
+        super().__init__(f"There is no message {msg_id}.", msg_id=msg_id)
+
+
+class MediaNotFound(NotFound):
+    """There is no such file, or it has not been fetched yet."""
+
+    code = "media_not_found"
+
+
+class OwnerNotFound(NotFound):
+    """There is no such owner."""
+
+    code = "owner_not_found"
+
+
+class Conflict(OwnerError):
+    """The state of things does not allow this."""
+
+    code = "conflict"
+
+
+class InvalidTransition(Conflict):
+    """The conversation can't go from one state to the other."""
+
+    code = "invalid_transition"
+
+    def __init__(self, status: str, to: str) -> None:
+        super().__init__(f"A conversation in {status} can't become {to}.", status=status, requested_status=to)
+
+
+class ConversationClosed(Conflict):
+    """The conversation is closed; write in a new one."""
+
+    code = "conversation_closed"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The conversation is closed ({status}); open a new one.", status=status)
+
+
+class AlreadyExists(Conflict):
+    """This exists already."""
+
+    code = "already_exists"
+
+
+class ReplyWindowClosed(Conflict):
+    """WhatsApp allows free text only within 24 hours of the customer's last message: send an approved template (`content_sid`)."""
+
+    code = "reply_window_closed"
+
+
+class ContactOptedOut(Conflict):
+    """The customer asked not to be written to; only they can undo it, by writing START."""
+
+    code = "contact_opted_out"
+
+
+class SenderUnknown(Conflict):
+    """None of your connected addresses can send this; name one of them as `our_address`."""
+
+    code = "sender_unknown"
+
+
+class PayloadTooLarge(OwnerError):
+    """The request body is larger than allowed."""
+
+    code = "payload_too_large"
+
+
+class UnsupportedMediaType(OwnerError):
+    """The request body has a type that is not accepted here."""
+
+    code = "unsupported_media_type"
+
+
+class ProviderProblem(StrEnum):
+    """What kind of refusal it was, and so what helps."""
+
+    RETRY = "RETRY"  # not taken, not now: try again later
+    CREDENTIALS = "CREDENTIALS"  # the account or its token: the owner has to mend it
+    PERMANENT = "PERMANENT"  # this message will never go
+    OPTED_OUT = "OPTED_OUT"  # the customer asked not to be written to
+    WINDOW = "WINDOW"  # outside of the reply window: a template is needed
+    CARRIER = "CARRIER"  # a carrier's rule
+
+
+class ProviderError(OwnerError):
+    """The provider refused the message."""
+
+    code = "provider_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: ProviderProblem,
+        provider_code: int | None = None,
+        http_status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, provider_code=provider_code, http_status=http_status)
+        self.kind = kind
+        self.provider_code = provider_code
+        self.http_status = http_status
+        self.retry_after = retry_after
+
+    @property
+    def permanent(self) -> bool:
+        """Whether trying again can't help."""
+        return self.kind not in {ProviderProblem.RETRY, ProviderProblem.CREDENTIALS}
+
+
+class OutcomeUnknown(OwnerError):
+    """The provider did not answer, so it may or may not have taken the message."""
+
+    code = "outcome_unknown"
+
+
+class Unavailable(OwnerError):
+    """A part that this needs is not there."""
+
+    code = "unavailable"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database can't be reached."""
+
+    code = "database_unavailable"
+
+
+class SchemaOutdated(Unavailable):
+    """The database has another schema than this program: run `owner migrate`."""
+
+    code = "schema_outdated"
+
+
+class UnsafeDatabaseRole(Unavailable):
+    """The database role bypasses row level security."""
+
+    code = "unsafe_database_role"
+
+
+class Misconfigured(Unavailable):
+    """A setting is missing or wrong."""
+
+    code = "misconfigured"
