@@ -1,0 +1,1 @@
+"""The way to Postgres: pool, unit of work, embedded server, migrations."""

@@ -1,0 +1,172 @@
+"""The pool, and the unit of work: one transaction that sees one owner."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+from pydantic_core import from_json, to_json
+
+from owner.db.migrate import head_revision
+from owner.models.errors import DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole
+
+Connection: TypeAlias = (
+    "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+)
+
+_CONNECT_TIMEOUT: Final = 10.0
+_RESOLVED_LATER: Final = (
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+)
+
+_ROLE_CHECK: Final = """
+SELECT rolsuper, rolbypassrls, current_user AS role,
+       EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+               AND pg_has_role(current_user, relowner, 'MEMBER')) AS owns_tables,
+       EXISTS (SELECT FROM pg_roles AS wide WHERE wide.rolname IN ('owner_directory', 'owner_platform')
+               AND pg_has_role(current_user, wide.oid, 'MEMBER')) AS sees_across
+FROM pg_roles WHERE rolname = current_user
+"""
+
+
+class TransactionAborted(Exception):
+    """A statement failed and its error was swallowed, so Postgres rolled back instead of committing."""
+
+
+class Database:
+    """Connections of the application's role; every use is a transaction."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, pool_size: int = 10) -> "Database":
+        """Open the pool.
+
+        Raises:
+            DatabaseUnavailable: nobody answers at the URL, or it doesn't let us in.
+        """
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=pool_size,
+                init=_speak_json,
+                reset=_nothing_to_reset,
+                timeout=_CONNECT_TIMEOUT,
+                command_timeout=30,
+                server_settings={"application_name": "owner", "timezone": "UTC", "jit": "off"},
+            )
+        except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
+            raise DatabaseUnavailable(
+                f"The database can't be reached ({problem}). Is it running, and is OWNER_DATABASE_URL right?"
+            ) from problem
+        return cls(pool)
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def owner(self, owner_id: int, *, lock: int | None = None) -> AsyncIterator[Connection]:
+        """One transaction as one tenant: commits on a clean exit, rolls back otherwise.
+
+        `lock` is a key that is held until the end, so that what happens to one customer happens in turn.
+        Setting, lock and BEGIN travel in one round trip, which is why they are no parameters.
+        """
+        begin = f"BEGIN; SET LOCAL app.owner_id = '{int(owner_id)}';"
+        if lock is not None:
+            begin += f" SELECT pg_advisory_xact_lock({int(lock)});"
+        async with self._transaction(begin) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[Connection]:
+        """One transaction without a tenant: sees no tenant's rows, may call the directory's functions."""
+        async with self._transaction("BEGIN;") as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str) -> AsyncIterator[Connection]:
+        try:
+            connection = await self.pool.acquire(timeout=_CONNECT_TIMEOUT)
+        except (*_RESOLVED_LATER, asyncpg.InterfaceError) as problem:
+            raise DatabaseUnavailable from problem
+        try:
+            await connection.execute(begin)
+            yield connection
+            if await connection.execute("COMMIT") != "COMMIT":
+                raise TransactionAborted
+        except BaseException as problem:
+            await _roll_back(connection)
+            if isinstance(problem, _RESOLVED_LATER):
+                raise DatabaseUnavailable from problem
+            raise
+        finally:
+            await self.pool.release(connection)
+
+    async def refuse_unsafe_role(self) -> None:
+        """Raise `UnsafeDatabaseRole` if row level security would not bind this role."""
+        async with self.system() as connection:
+            row = await connection.fetchrow(_ROLE_CHECK)
+        assert row is not None
+        reasons = {
+            "rolsuper": "is a superuser",
+            "rolbypassrls": "has BYPASSRLS",
+            "owns_tables": "owns the tables, or is a member of their owner",
+            "sees_across": "is a member of owner_directory or owner_platform",
+        }
+        for column, reason in reasons.items():
+            if row[column]:
+                raise UnsafeDatabaseRole(
+                    f"The database role {row['role']} {reason}, so one owner could see another's rows. "
+                    "Put a plain LOGIN role into OWNER_DATABASE_URL and run `owner migrate`, which grants it owner_app."
+                )
+
+    async def refuse_other_schema(self) -> None:
+        """Raise `SchemaOutdated` unless the schema is the one that this program knows."""
+        current = await self.revision()
+        if current != head_revision():
+            raise SchemaOutdated(
+                f"The database is at revision {current or 'none'}, this program needs {head_revision()}: run `owner migrate`."
+            )
+
+    async def revision(self) -> str | None:
+        """The revision of the schema, or None where nothing was migrated yet."""
+        async with self.system() as connection:
+            if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
+                return None
+            try:
+                revision: str | None = await connection.fetchval(
+                    "SELECT version_num FROM public.alembic_version"
+                )
+            except asyncpg.InsufficientPrivilegeError as problem:
+                raise SchemaOutdated(
+                    "The database role may not read the schema: run `owner migrate`, which grants it owner_app."
+                ) from problem
+        return revision
+
+
+async def _nothing_to_reset(_connection: Connection) -> None:
+    """Settings and locks are local to their transaction, so giving a connection back costs no round trip."""
+
+
+async def _speak_json(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: b"\x01" + to_json(value),
+        decoder=lambda value: from_json(value[1:]),
+    )
+
+
+async def _roll_back(connection: Any) -> None:
+    if not connection.is_closed() and connection.is_in_transaction():
+        try:
+            await asyncio.shield(connection.execute("ROLLBACK"))
+        except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection.terminate()

@@ -1,0 +1,105 @@
+"""Migrates a database up and down, and tells whether it fits this program."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from psycopg import conninfo, sql
+
+from owner.models.errors import DatabaseUnavailable, InvalidInput
+
+_LOCK = 7_305_113  # one migration of a database at a time
+
+
+def upgrade(admin_url: str, *, application_role: str, revision: str = "head") -> str:
+    """Bring the schema up to `revision` and let `application_role` work with it. Returns the revision.
+
+    Raises:
+        DatabaseUnavailable: the database can't be reached.
+        InvalidInput: there is no such revision.
+    """
+    _check_revision(revision, {"head"})
+    with _connection(admin_url) as connection:
+        command.upgrade(_config(connection), revision)
+        _grant_application(connection, application_role)
+        return _current(connection) or "base"
+
+
+def downgrade(admin_url: str, *, revision: str) -> str:
+    """Take the schema back to `revision`; `base` removes everything. Returns the revision."""
+    _check_revision(revision, {"base", "-1"})
+    with _connection(admin_url) as connection:
+        command.downgrade(_config(connection), revision)
+        return _current(connection) or "base"
+
+
+def head_revision() -> str:
+    """The newest revision that this program knows."""
+    head = ScriptDirectory(str(Path(__file__).with_name("migrations"))).get_current_head()
+    assert head is not None
+    return head
+
+
+def role_of(url: str) -> str:
+    """The role that a database URL signs in with."""
+    user = conninfo.conninfo_to_dict(url).get("user")
+    if not isinstance(user, str) or not user:
+        raise InvalidInput("The database URL names no user.", field="OWNER_DATABASE_URL")
+    return user
+
+
+def _check_revision(revision: str, words: set[str]) -> None:
+    script = ScriptDirectory(str(Path(__file__).with_name("migrations")))
+    known = {known.revision for known in script.walk_revisions()}
+    if revision not in known | words:
+        raise InvalidInput(
+            f"There is no revision {revision}; there are {', '.join(sorted(known))} and {', '.join(sorted(words))}.",
+            field="revision",
+        )
+
+
+@contextmanager
+def _connection(admin_url: str) -> Iterator[sqlalchemy.Connection]:
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(admin_url), poolclass=sqlalchemy.NullPool
+    )
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+            connection.commit()
+            yield connection
+    except sqlalchemy.exc.OperationalError as problem:
+        raise DatabaseUnavailable(f"The database can't be reached: {problem.orig}".strip()) from problem
+    finally:
+        engine.dispose()
+
+
+def _config(connection: sqlalchemy.Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _current(connection: sqlalchemy.Connection) -> str | None:
+    row = connection.exec_driver_sql("SELECT to_regclass('public.alembic_version')").scalar()
+    if row is None:
+        return None
+    revision: str | None = connection.exec_driver_sql(
+        "SELECT version_num FROM public.alembic_version"
+    ).scalar()
+    return revision
+
+
+def _grant_application(connection: sqlalchemy.Connection, role: str) -> None:
+    """Make the application's role a member of `owner_app`, and let it read which revision is in place."""
+    cursor = connection.connection.cursor()
+    cursor.execute(sql.SQL("GRANT owner_app TO {}").format(sql.Identifier(role)))
+    cursor.execute("GRANT SELECT ON public.alembic_version TO owner_app")
+    cursor.close()
+    connection.commit()

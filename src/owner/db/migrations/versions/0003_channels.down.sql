@@ -1,0 +1,1 @@
+DROP TABLE contact_addresses, contacts, channel_addresses, twilio_accounts;

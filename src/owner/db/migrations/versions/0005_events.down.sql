@@ -1,0 +1,2 @@
+DROP FUNCTION make_partitions_ahead, make_month_partition;
+DROP TABLE events;

@@ -1,0 +1,58 @@
+"""Structured logs: an event and keys, coloured on a terminal, JSON elsewhere."""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+_FORBIDDEN = frozenset({"content", "body", "text", "address", "phone", "token", "auth_token", "password"})
+"""Keys that would leak a message, a number or a secret: they never reach a log line."""
+
+
+def configure_logging(*, level: str = "INFO", log_format: str = "auto") -> None:
+    """Send our own and the libraries' logs to standard error in one format."""
+    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _drop_secrets,
+    ]
+    tracebacks: list[structlog.typing.Processor] = [structlog.processors.format_exc_info] if as_json else []
+    structlog.configure(
+        processors=[*shared, *tracebacks, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *tracebacks,
+                renderer,
+            ],
+        )
+    )
+    logging.basicConfig(
+        handlers=[handler], level=max(logging.getLevelNamesMapping()[level], logging.WARNING), force=True
+    )
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    logger: FilteringBoundLogger = structlog.get_logger(source=name)
+    return logger
+
+
+def _drop_secrets(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    for key in _FORBIDDEN & event.keys():
+        event[key] = "…"
+    return event

@@ -1,0 +1,60 @@
+"""Everything that can be set from outside, read once from the environment or `.env`."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_home() -> Path:
+    """The data folder: below `/var/lib` for root, because others can't enter root's own home."""
+    if os.name == "posix" and os.geteuid() == 0:
+        return Path("/var/lib/owner")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "owner"
+
+
+class Settings(BaseSettings):
+    """One frozen object; `bootstrap` reads it and hands plain values on."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OWNER_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    home: Path = Field(default_factory=default_home)
+    database_url: SecretStr | None = None  # the application's role; unset means the embedded server
+    admin_database_url: SecretStr | None = None  # the migration role
+    database_pool_size: int = Field(default=10, ge=2)
+    public_url: str | None = None  # what Twilio signs; unset means the address that `serve` listens on
+    secret_key: SecretStr | None = None  # Fernet keys, comma-separated, newest first
+    twilio_api_url: str = "https://api.twilio.com"
+    send_rate_sms: float = Field(default=10.0, gt=0)  # messages a second, sender and worker process
+    send_rate_whatsapp: float = Field(default=80.0, gt=0)
+    quarantine_per_hour: int = Field(default=1_000, ge=0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "console", "json"] = "auto"
+
+    @field_validator("public_url", "twilio_api_url")
+    @classmethod
+    def _without_trailing_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else None
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @property
+    def uses_embedded_database(self) -> bool:
+        return self.database_url is None
+
+    @property
+    def media_folder(self) -> Path:
+        return self.home / "media"
+
+
+@cache
+def get_settings() -> Settings:
+    return Settings()
