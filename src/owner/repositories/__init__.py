@@ -1,0 +1,1 @@
+"""All SQL outside of the migrations: one file per noun, domain values in, models out."""

@@ -1,0 +1,46 @@
+"""The only look-ups across owners, by functions that return ids and nothing else."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from owner.db.database import Connection
+
+
+class Key(NamedTuple):
+    """A row of some owner."""
+
+    owner_id: int
+    id: int
+
+
+class Directory:
+    """Answers who owns something; reading it then takes that owner's own transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def accounts_by_sid(self, account_sid: str) -> list[Key]:
+        return await self._keys("SELECT * FROM directory_accounts_by_sid($1)", account_sid)
+
+    async def account_by_webhook_key(self, webhook_key: str) -> list[Key]:
+        return await self._keys("SELECT * FROM directory_account_by_webhook_key($1)", webhook_key)
+
+    async def api_key(self, key_hash: bytes) -> Key | None:
+        keys = await self._keys("SELECT * FROM directory_api_key($1)", key_hash)
+        return keys[0] if keys else None
+
+    async def owner_ids(self) -> list[int]:
+        rows = await self.connection.fetch("SELECT owner_id FROM directory_owners()")
+        return [row["owner_id"] for row in rows]
+
+    async def due_conversations(self, *, now: datetime, limit: int) -> list[Key]:
+        return await self._keys("SELECT * FROM directory_due_conversations($1, $2)", now, limit)
+
+    async def unsent_conversations(self, *, now: datetime, limit: int) -> list[Key]:
+        return await self._keys("SELECT * FROM directory_unsent_conversations($1, $2)", now, limit)
+
+    async def pending_media(self, *, now: datetime, limit: int) -> list[Key]:
+        return await self._keys("SELECT * FROM directory_pending_media($1, $2)", now, limit)
+
+    async def _keys(self, query: str, *arguments: object) -> list[Key]:
+        return [Key(*row) for row in await self.connection.fetch(query, *arguments)]

@@ -1,0 +1,60 @@
+"""Work for later, enqueued in the same transaction as the change that causes it."""
+
+from datetime import timedelta
+from functools import cache
+from typing import Final
+
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence import qb
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.ports.driver import Driver
+from pydantic_core import to_json
+
+from owner.db.database import Connection
+
+SCHEMA: Final = "jobs"
+
+
+class JobRepository:
+    """The queue as a business transaction sees it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def enqueue(self, name: str, *, after: timedelta | None = None, **ids: int) -> None:
+        """Ask a worker to run the job `name` with these ids, once the transaction is committed."""
+        queries = queue_over(AsyncpgDriver(self.connection))  # type: ignore[arg-type]  # a pool's proxy is a connection
+        await queries.enqueue(name, to_json(ids), execute_after=after)
+
+    async def lag(self) -> tuple[int, float]:
+        """How many jobs are ready, and for how many seconds the oldest has been."""
+        row = await self.connection.fetchrow(
+            """
+            SELECT count(*), COALESCE(extract(epoch FROM now() - min(execute_after)), 0)::float8
+            FROM jobs.pgqueuer WHERE status = 'queued' AND execute_after <= now()
+            """
+        )
+        assert row is not None
+        return row[0], row[1]
+
+    async def prune_log(self, *, older_than: timedelta) -> None:
+        await self.connection.execute(
+            "DELETE FROM jobs.pgqueuer_log WHERE created < now() - $1::interval", older_than
+        )
+
+
+def queue_over(driver: Driver) -> Queries:
+    """PgQueuer's statements for our schema, whatever its environment variables say."""
+    settings = _settings()
+    return Queries(
+        driver,
+        qbe=qb.QueryBuilderEnvironment(settings),
+        qbq=qb.QueryQueueBuilder(settings),
+        qbs=qb.QuerySchedulerBuilder(settings),
+    )
+
+
+@cache
+def _settings() -> DBSettings:
+    return DBSettings(db_schema=SCHEMA)

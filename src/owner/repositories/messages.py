@@ -1,0 +1,84 @@
+"""Messages of one owner's conversations."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from owner.models.entity import Page
+from owner.models.errors import MessageNotFound, OwnerError
+from owner.models.message import Message
+from owner.repositories.base import MAXIMUM_PAGE, BaseRepository, page_of, read_cursor, write_cursor
+
+
+class MessageRepository(BaseRepository[Message]):
+    """Messages of one owner's conversations."""
+
+    entity: ClassVar = Message
+    table: ClassVar = "messages"
+    key: ClassVar = "msg_id"
+
+    async def list_by_conversation(
+        self, conv_id: int, *, limit: int, cursor: str | None = None
+    ) -> Page[Message]:
+        """One page of a conversation, oldest first."""
+        size = min(limit, MAXIMUM_PAGE)
+        after = read_cursor(cursor, "messages") if cursor else 0
+        rows = await self.connection.fetch(
+            "SELECT * FROM messages WHERE conv_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+            conv_id,
+            after,
+            size + 1,
+        )
+        return page_of(
+            [self.read(row) for row in rows], size, lambda last: write_cursor(last.seq, "messages")
+        )
+
+    async def find_by_sid(self, provider_sid: str, *, for_update: bool = False) -> Message | None:
+        lock = " FOR UPDATE" if for_update else ""
+        row = await self.connection.fetchrow(
+            f"SELECT * FROM messages WHERE provider_sid = $1{lock}",  # noqa: S608 - a constant
+            provider_sid,
+        )
+        return self.read(row) if row else None
+
+    async def list_known_sids(self, provider_sids: list[str]) -> set[str]:
+        """Those of the SIDs that messages here have."""
+        rows = await self.connection.fetch(
+            "SELECT provider_sid FROM messages WHERE provider_sid = ANY ($1)", provider_sids
+        )
+        return {row["provider_sid"] for row in rows}
+
+    async def claim_next_unsent(self, conv_id: int, *, now: datetime) -> Message | None:
+        """Lock the first message of a conversation that waits to be sent.
+
+        None while another worker has it in hand, or while it waits for its next attempt: those behind it wait
+        too, because the customer reads them in order.
+        """
+        row = await self.connection.fetchrow(
+            """
+            SELECT * FROM messages
+            WHERE conv_id = $1 AND delivery_status = 'QUEUED' AND provider_sid IS NULL AND direction = 'OUTBOUND'
+            ORDER BY seq LIMIT 1 FOR UPDATE
+            """,
+            conv_id,
+        )
+        if row is None or row["delivery_status"] != "QUEUED" or row["provider_sid"] is not None:
+            return None
+        message = self.read(row)
+        is_in_hand = message.claimed_until is not None and message.claimed_until > now
+        is_too_early = message.next_attempt_at is not None and message.next_attempt_at > now
+        return None if is_in_hand or is_too_early else message
+
+    async def find_next_attempt(self, conv_id: int) -> datetime | None:
+        """When the first message that waits to be sent may be tried; None when nothing waits."""
+        moment: datetime | None = await self.connection.fetchval(
+            """
+            SELECT GREATEST(created_at, claimed_until, next_attempt_at) FROM messages
+            WHERE conv_id = $1 AND delivery_status = 'QUEUED' AND provider_sid IS NULL AND direction = 'OUTBOUND'
+            ORDER BY seq LIMIT 1
+            """,
+            conv_id,
+        )
+        return moment
+
+    def missing(self, key: int) -> OwnerError:
+        return MessageNotFound(key)

@@ -1,0 +1,85 @@
+"""Twilio accounts of one owner and the addresses that belong to them."""
+
+from datetime import datetime
+from typing import ClassVar
+
+import asyncpg
+
+from owner.models.addresses import Address
+from owner.models.enums import Channel
+from owner.models.errors import AlreadyExists, OwnerError
+from owner.models.twilio_account import ChannelAddress, TwilioAccount
+from owner.repositories.base import BaseRepository
+
+
+class TwilioAccountRepository(BaseRepository[TwilioAccount]):
+    """Twilio accounts of one owner and the addresses that belong to them."""
+
+    entity: ClassVar = TwilioAccount
+    table: ClassVar = "twilio_accounts"
+    key: ClassVar = "twilio_account_id"
+
+    async def find_by_sid(self, account_sid: str) -> TwilioAccount | None:
+        return await self.find_where(account_sid=account_sid)
+
+    async def find_address(self, address: Address) -> ChannelAddress | None:
+        row = await self.connection.fetchrow(
+            "SELECT * FROM channel_addresses WHERE channel = $1 AND address = $2",
+            address.channel,
+            address.value,
+        )
+        return ChannelAddress.model_validate(dict(row)) if row else None
+
+    async def list_addresses(
+        self, *, twilio_account_id: int | None = None, channel: Channel | None = None
+    ) -> list[ChannelAddress]:
+        rows = await self.connection.fetch(
+            """
+            SELECT * FROM channel_addresses
+            WHERE ($1::bigint IS NULL OR twilio_account_id = $1) AND ($2::text IS NULL OR channel = $2)
+            ORDER BY channel, address
+            """,
+            twilio_account_id,
+            channel,
+        )
+        return [ChannelAddress.model_validate(dict(row)) for row in rows]
+
+    async def add_address(self, address: Address, *, account: TwilioAccount) -> None:
+        """Claim an address for an account.
+
+        Raises:
+            AlreadyExists: another owner, or another account of this one, has it.
+        """
+        try:
+            await self.connection.execute(
+                "INSERT INTO channel_addresses (owner_id, channel, address, twilio_account_id) VALUES ($1, $2, $3, $4)",
+                account.owner_id,
+                address.channel,
+                address.value,
+                account.twilio_account_id,
+            )
+        except asyncpg.UniqueViolationError as problem:
+            raise AlreadyExists(f"{address} is connected already.", field="phone_numbers") from problem
+
+    async def pause(self, twilio_account_id: int, *, reason: str, at: datetime) -> bool:
+        """Note that the account can't send; say whether that is new."""
+        result = await self.connection.execute(
+            "UPDATE twilio_accounts SET paused_at = $2, paused_reason = $3"
+            " WHERE twilio_account_id = $1 AND paused_at IS NULL",
+            twilio_account_id,
+            at,
+            reason,
+        )
+        return result == "UPDATE 1"
+
+    async def resume(self, twilio_account_id: int) -> bool:
+        """Note that the account can send; say whether that is new."""
+        result = await self.connection.execute(
+            "UPDATE twilio_accounts SET paused_at = NULL, paused_reason = NULL"
+            " WHERE twilio_account_id = $1 AND paused_at IS NOT NULL",
+            twilio_account_id,
+        )
+        return result == "UPDATE 1"
+
+    def taken(self, _constraint: str) -> OwnerError:
+        return AlreadyExists("This Twilio account is connected already.", field="account_sid")
