@@ -1,0 +1,260 @@
+"""Decides what an inbound message changes: whose it is, which conversation it joins, whether it ends it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from owner.models.addresses import Address
+from owner.models.closure import (
+    ClosureDecision,
+    ClosureScore,
+    answers_closing_question,
+    is_courtesy,
+)
+from owner.models.contact import Contact, ContactAddress
+from owner.models.conversation import PENDING_CLOSURE, Conversation
+from owner.models.enums import DeliveryStatus, MessageDirection, MessageOwner
+from owner.models.event import CUSTOMER, DETECTOR, NewEvent
+from owner.models.message import InboundMessage, Message
+from owner.models.opt_out import OptOutIntent, opt_out_intent
+from owner.models.owner import Owner
+from owner.repositories.inbound import InboundChanges, Known
+from owner.services.closure_detector import ClosureDetector
+
+QUESTION_LAPSES_AFTER: Final = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One inbound message on its way in; `changes` collects what is to be stored."""
+
+    inbound: InboundMessage
+    known: Known
+    owner: Owner
+    twilio_account_id: int
+    at: datetime
+    detector: ClosureDetector
+    changes: InboundChanges = field(default_factory=InboundChanges)
+    score: ClosureScore | None = None
+    asks_customer: bool = False
+
+    def decide(self) -> Conversation:
+        """Settle, place, opt out or detect; in this order, because the ones before rule out those after."""
+        contact_id = self._identify()
+        intent = opt_out_intent(self.inbound.content, self.inbound.opt_out_type, self.owner.opt_out_words)
+        conversation = self._place(contact_id)
+        silence = self.at - conversation.last_activity_at
+        message = self._append(conversation)
+        if intent is not None:
+            self._apply_consent(intent, message)
+        is_word_of_consent = intent is OptOutIntent.STOP or (
+            intent is OptOutIntent.START and self._is_opted_out
+        )
+        if conversation.is_open and not is_word_of_consent:
+            self._detect_closure(conversation, message, after=silence)
+        self.changes.conversations.append(conversation)
+        for changed in self.changes.conversations:
+            self.changes.events.extend(changed.take_events())
+        return conversation
+
+    def _identify(self) -> int:
+        """The customer behind the address: known, known from another channel, or new."""
+        contact_id = self.known.contact_id
+        if contact_id is None:
+            contact_id = self.known.new_contact_id
+            assert contact_id is not None
+            self._add_contact(contact_id)
+        reply_address = self.inbound.customer.value
+        if self.known.address is None:
+            self.changes.addresses.append(self._new_address(contact_id, reply_address))
+        elif self.known.address.reply_address != reply_address:
+            self.changes.addresses.append(
+                self.known.address.model_copy(update={"reply_address": reply_address})
+            )
+        return contact_id
+
+    def _add_contact(self, contact_id: int) -> None:
+        self.changes.contacts.append(
+            Contact(
+                owner_id=self.owner.owner_id,
+                contact_id=contact_id,
+                name=self.inbound.profile_name,
+                created_at=self.at,
+                updated_at=self.at,
+            )
+        )
+        self.changes.events.append(NewEvent("contact.created", CUSTOMER, contact_id=contact_id))
+
+    def _new_address(self, contact_id: int, reply_address: str) -> ContactAddress:
+        customer = self.inbound.customer_key
+        return ContactAddress(
+            owner_id=self.owner.owner_id,
+            channel=customer.channel,
+            address=customer.value,
+            reply_address=reply_address,
+            contact_id=contact_id,
+            created_at=self.at,
+        )
+
+    def _place(self, contact_id: int) -> Conversation:
+        """The conversation that the message joins: the open one, a closed one that it wakes or not, a new one."""
+        latest = self.known.conversation
+        if latest is None:
+            return self._open(contact_id, previous=None)
+        if latest.settle(now=self.at):
+            self.changes.conversations.append(latest)
+            return self._open(contact_id, previous=latest)
+        if latest.is_open or self._is_goodbye_to(latest):
+            return latest
+        if latest.can_be_reopened_by_customer(now=self.at):
+            latest.reopen(by=CUSTOMER, reason="the customer wrote again within the grace period", at=self.at)
+            return latest
+        return self._open(contact_id, previous=latest)
+
+    def _is_goodbye_to(self, closed: Conversation) -> bool:
+        return (
+            closed.is_within_grace(now=self.at)
+            and not self.inbound.attachments
+            and is_courtesy(self.inbound.content)
+        )
+
+    def _open(self, contact_id: int, *, previous: Conversation | None) -> Conversation:
+        customer: Address = self.inbound.customer_key
+        return Conversation.open(
+            owner_id=self.owner.owner_id,
+            conv_id=self._new_conv_id(),
+            channel=customer.channel,
+            contact_id=contact_id,
+            customer_address=customer.value,
+            our_address=self.inbound.company.value,
+            twilio_account_id=self.twilio_account_id,
+            limits=self.owner.limits,
+            by=CUSTOMER,
+            at=self.at,
+            previous_conv_id=previous.conv_id if previous else None,
+        )
+
+    def _new_conv_id(self) -> int:
+        assert self.known.new_conv_id is not None, "an id comes along unless a conversation stays open"
+        return self.known.new_conv_id
+
+    def _append(self, conversation: Conversation) -> Message:
+        is_after_closure = not conversation.is_open
+        seq = (
+            conversation.note_after_closure(at=self.at)
+            if is_after_closure
+            else conversation.note_inbound(at=self.at)
+        )
+        message = Message(
+            owner_id=self.owner.owner_id,
+            msg_id=self.known.new_msg_id,
+            conv_id=conversation.conv_id,
+            seq=seq,
+            direction=MessageDirection.INBOUND,
+            message_owner=MessageOwner.USER,
+            message_type=self.inbound.message_type,
+            content=self.inbound.content,
+            provider_sid=self.inbound.provider_sid,
+            delivery_status=DeliveryStatus.RECEIVED,
+            metadata=self.inbound.metadata,
+            is_after_closure=is_after_closure,
+            created_at=self.at,
+            updated_at=self.at,
+        )
+        self.changes.messages.append(message)
+        self.changes.attachments.extend(self.inbound.attachments)
+        conversation.note(
+            "message.received",
+            CUSTOMER,
+            msg_id=message.msg_id,
+            seq=seq,
+            message_type=message.message_type,
+            after_closure=is_after_closure,
+        )
+        return message
+
+    @property
+    def _is_opted_out(self) -> bool:
+        return self.known.address is not None and self.known.address.is_opted_out
+
+    def _apply_consent(self, intent: OptOutIntent, message: Message) -> None:
+        """Note STOP; note START only from somebody who is opted out, because "sim" also answers questions."""
+        changed = intent is OptOutIntent.STOP if not self._is_opted_out else intent is OptOutIntent.START
+        if not changed:
+            return
+        opted_out = intent is OptOutIntent.STOP
+        address = self.changes.addresses.pop() if self.changes.addresses else self.known.address
+        assert address is not None
+        evidence: dict[str, Any] = {
+            "msg_id": message.msg_id,
+            "provider_sid": message.provider_sid,
+            "by": "provider" if self.inbound.opt_out_type else "word",
+        }
+        self.changes.addresses.append(
+            address.model_copy(
+                update={
+                    "opted_out_at": self.at if opted_out else None,
+                    "opt_out_evidence": evidence if opted_out else None,
+                }
+            )
+        )
+        self.changes.events.append(
+            NewEvent(
+                "contact.opted_out" if opted_out else "contact.opted_in",
+                CUSTOMER,
+                conv_id=message.conv_id,
+                msg_id=message.msg_id,
+                contact_id=address.contact_id,
+                data=evidence,
+            )
+        )
+
+    def _detect_closure(self, conversation: Conversation, message: Message, *, after: timedelta) -> None:
+        asked = conversation.context.get(PENDING_CLOSURE)
+        if isinstance(asked, dict) and asked.get("asked") and self._settle_question(conversation, asked):
+            return
+        conversation.clear_suspicion("the customer went on")
+        self.score = self.detector.detect(
+            message.content,
+            owner_id=self.owner.owner_id,
+            history=self.known.history,
+            context={
+                **conversation.context,
+                **({"button": self.inbound.button} if self.inbound.button else {}),
+            },
+            age=after,
+            settings=self.owner.closure,
+        )
+        if self.score.decision is ClosureDecision.NONE:
+            return
+        evidence = {**self.score.as_dict(), "msg_id": message.msg_id}
+        if self.owner.closure.shadow:
+            conversation.note("closure.shadowed", DETECTOR, msg_id=message.msg_id, **evidence)
+        elif self.score.decision is ClosureDecision.CLOSE:
+            conversation.close_by_customer(at=self.at, evidence=evidence)
+        else:
+            self._suspect(conversation, evidence)
+
+    def _settle_question(self, conversation: Conversation, asked: dict[str, Any]) -> bool:
+        """Take the customer's answer to "may I close?"; say whether it ended the conversation."""
+        if datetime.fromisoformat(asked["lapses_at"]) <= self.at:
+            conversation.clear_suspicion("lapsed")
+            return False
+        if answers_closing_question(self.inbound.content):
+            conversation.close_by_customer(at=self.at, evidence={**asked, "confirmed": True})
+            return True
+        conversation.clear_suspicion("denied")
+        return False
+
+    def _suspect(self, conversation: Conversation, evidence: dict[str, Any]) -> None:
+        last_asked = conversation.context.get("closure_asked_at")
+        asked_lately = (
+            isinstance(last_asked, str)
+            and datetime.fromisoformat(last_asked) > self.at - QUESTION_LAPSES_AFTER
+        )
+        self.asks_customer = self.owner.closure.ask and not asked_lately
+        if self.asks_customer:
+            conversation.context = {**conversation.context, "closure_asked_at": self.at.isoformat()}
+        conversation.suspect_closure(
+            {**evidence, "asked": self.asks_customer}, at=self.at, lapses_at=self.at + QUESTION_LAPSES_AFTER
+        )

@@ -1,0 +1,41 @@
+"""All use cases, wired: what the API and the worker are given."""
+
+from dataclasses import dataclass
+
+from owner.db.database import Database
+from owner.services.api_keys import ApiKeyService
+from owner.services.conversations import ConversationService
+from owner.services.deliveries import DeliveryService
+from owner.services.delivery_statuses import DeliveryStatusService
+from owner.services.health import HealthService
+from owner.services.housekeeping import HousekeepingService
+from owner.services.inbound import InboundService
+from owner.services.media import MediaService
+from owner.services.messages import MessageService
+from owner.services.outbox_sweep import OutboxSweepService
+from owner.services.tenants import TenantService
+from owner.services.timeouts import TimeoutService
+from owner.services.twilio_accounts import TwilioService
+from owner.services.webhooks import WebhookService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One process's use cases over one pool of connections."""
+
+    database: Database
+    public_url: str
+    api_keys: ApiKeyService
+    conversations: ConversationService
+    deliveries: DeliveryService
+    delivery_statuses: DeliveryStatusService
+    health: HealthService
+    housekeeping: HousekeepingService
+    inbound: InboundService
+    media: MediaService
+    messages: MessageService
+    outbox_sweep: OutboxSweepService
+    tenants: TenantService
+    timeouts: TimeoutService
+    twilio: TwilioService
+    webhooks: WebhookService

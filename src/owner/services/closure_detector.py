@@ -1,0 +1,52 @@
+"""Asks the closure scores what a message means, with the owner's own words and thresholds."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from owner.models.closure import DEFAULT, ClosureKeywords, ClosureScore, Turn, score
+from owner.models.enums import MessageDirection
+from owner.models.owner import ClosureSettings
+
+
+class ClosureDetector:
+    """The seed's detector: scores a message, remembers each owner's keywords."""
+
+    def __init__(self) -> None:
+        self._keywords: dict[int, ClosureKeywords] = {}
+
+    def set_owner_keywords(self, owner_id: int | str, keywords: Sequence[str]) -> None:
+        """Use these keywords for an owner, besides the built-in lists.
+
+        Raises:
+            ReservedClosureKeyword: one of them opts the customer out of all messages.
+        """
+        self._keywords[int(owner_id)] = ClosureKeywords(keywords=tuple(keywords))
+
+    def detect(
+        self,
+        text: str,
+        *,
+        owner_id: int,
+        history: Sequence[tuple[MessageDirection, str]] = (),
+        context: Mapping[str, object] | None = None,
+        age: timedelta | None = None,
+        settings: ClosureSettings,
+    ) -> ClosureScore:
+        """How sure it is that the customer is done, and why."""
+        return score(
+            [
+                Turn("user" if direction is MessageDirection.INBOUND else "agent", said)
+                for direction, said in history
+            ],
+            text,
+            keywords=self._keywords_of(owner_id, settings),
+            context=context,
+            age=age,
+            confirm_at=settings.confirm_at,
+            close_at=settings.close_at,
+        )
+
+    def _keywords_of(self, owner_id: int, settings: ClosureSettings) -> ClosureKeywords:
+        if settings.keywords or settings.never:
+            return ClosureKeywords(keywords=tuple(settings.keywords), never=tuple(settings.never))
+        return self._keywords.get(owner_id, DEFAULT)

@@ -1,0 +1,113 @@
+"""Fetches files of messages from the provider, and shows them to those who may see them."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from owner.db.database import Database
+from owner.logs import get_logger
+from owner.models.errors import MediaNotFound, ProviderError
+from owner.models.media import Media, MediaStatus
+from owner.repositories.conversations import ConversationRepository
+from owner.repositories.media import MediaRepository
+from owner.repositories.messages import MessageRepository
+from owner.repositories.twilio_accounts import TwilioAccountRepository
+from owner.services.ports import Clock, Credentials, FetchedMedia, MediaStore, MessageGateway
+from owner.services.twilio_accounts import TwilioService
+
+log = get_logger(__name__)
+
+MAXIMUM_BYTES: Final = 25 * 1024 * 1024
+MAXIMUM_ATTEMPTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A stored file, ready to be served."""
+
+    media: Media
+    content: bytes
+
+
+class MediaService:
+    """Files of messages."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        gateway: MessageGateway,
+        twilio: TwilioService,
+        store: MediaStore,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.gateway = gateway
+        self.twilio = twilio
+        self.store = store
+
+    async def fetch(self, owner_id: int, media_id: int) -> None:
+        """Bring a file here; a second call changes nothing.
+
+        Raises:
+            ProviderError, OutcomeUnknown: it can't be had now; worth another attempt.
+        """
+        media, credentials = await self._find(owner_id, media_id)
+        if media.status is not MediaStatus.PENDING:
+            return
+        try:
+            fetched = await self.gateway.fetch_media(media.provider_url, credentials, max_bytes=MAXIMUM_BYTES)
+        except ProviderError as refusal:
+            if refusal.permanent or media.attempts + 1 >= MAXIMUM_ATTEMPTS:
+                await self._note(media, status=MediaStatus.FAILED, error=refusal.message)
+                return
+            await self._note(media, status=MediaStatus.PENDING, error=refusal.message)
+            raise
+        await self.store.put(_key(media), fetched.content)
+        await self._note(media, status=MediaStatus.STORED, fetched=fetched)
+
+    async def open(self, owner_id: int, media_id: int) -> File:
+        """A file to show.
+
+        Raises:
+            MediaNotFound: there is none, it is another owner's, or it is not here yet.
+        """
+        async with self.database.owner(owner_id) as connection:
+            media = await MediaRepository(connection).get(media_id)
+        content = await self.store.get(_key(media)) if media.status is MediaStatus.STORED else None
+        if content is None:
+            raise MediaNotFound(media_id=media_id, status=media.status)
+        return File(media, content)
+
+    async def _find(self, owner_id: int, media_id: int) -> tuple[Media, Credentials]:
+        async with self.database.owner(owner_id) as connection:
+            media = await MediaRepository(connection).get(media_id)
+            message = await MessageRepository(connection).get(media.msg_id)
+            conversation = await ConversationRepository(connection).get(message.conv_id)
+            account = await TwilioAccountRepository(connection).get(conversation.twilio_account_id)
+        return media, self.twilio.credentials(account)
+
+    async def _note(
+        self,
+        media: Media,
+        *,
+        status: MediaStatus,
+        fetched: FetchedMedia | None = None,
+        error: str | None = None,
+    ) -> None:
+        media.attempts += 1
+        media.status = status
+        media.error = error
+        media.updated_at = self.clock.now()
+        if fetched is not None:
+            media.size = len(fetched.content)
+            media.sha256 = sha256(fetched.content).digest()
+            media.content_type = fetched.content_type
+        async with self.database.owner(media.owner_id) as connection:
+            await MediaRepository(connection).save(media)
+        log.info("media_fetched", owner_id=media.owner_id, media_id=media.media_id, status=status)
+
+
+def _key(media: Media) -> str:
+    return f"{media.owner_id}/{media.media_id}"

@@ -1,0 +1,70 @@
+"""Puts a message into a conversation's outbox, in whatever transaction the caller has open."""
+
+from datetime import datetime
+
+from owner.db.database import Connection
+from owner.models.addresses import Address
+from owner.models.conversation import Conversation
+from owner.models.enums import DeliveryStatus, MessageDirection
+from owner.models.errors import ContactOptedOut
+from owner.models.event import Actor
+from owner.models.message import Message, MessageCreate
+from owner.repositories.contacts import ContactRepository
+from owner.repositories.conversations import ConversationRepository
+from owner.repositories.jobs import JobRepository
+from owner.repositories.messages import MessageRepository
+
+
+async def queue_message(
+    connection: Connection, conversation: Conversation, create: MessageCreate, *, by: Actor, at: datetime
+) -> Message:
+    """Store a message as QUEUED and ask a worker to send it. The conversation's row is locked by the caller.
+
+    Raises:
+        ConversationClosed: nothing can be added to a closed conversation.
+        ReplyWindowClosed: the channel takes templates only, at this hour.
+        ContactOptedOut: the customer asked not to be written to.
+    """
+    conversation.refuse_if_closed()
+    await _refuse_opted_out(connection, conversation)
+    if create.content_sid is None:
+        conversation.refuse_outside_window(now=at)
+    seq = conversation.note_outbound(written_by=create.message_owner, by=by, at=at)
+    message = await MessageRepository(connection).add(
+        {
+            "owner_id": conversation.owner_id,
+            "conv_id": conversation.conv_id,
+            "seq": seq,
+            "direction": MessageDirection.OUTBOUND,
+            "message_owner": create.message_owner,
+            "message_type": create.message_type,
+            "content": create.content or "",
+            "delivery_status": DeliveryStatus.QUEUED,
+            "media_urls": create.media_urls,
+            "content_sid": create.content_sid,
+            "content_variables": create.content_variables,
+            "author_id": by.id,
+            "created_at": at,
+            "updated_at": at,
+        }
+    )
+    conversation.note(
+        "message.queued",
+        by,
+        msg_id=message.msg_id,
+        seq=seq,
+        message_type=message.message_type,
+        written_by=create.message_owner,
+    )
+    await ConversationRepository(connection).save(conversation)
+    await JobRepository(connection).enqueue(
+        "message_queued", owner_id=conversation.owner_id, conv_id=conversation.conv_id
+    )
+    return message
+
+
+async def _refuse_opted_out(connection: Connection, conversation: Conversation) -> None:
+    address = Address(conversation.channel, conversation.customer_address)
+    contact_address = await ContactRepository(connection).find_address(address)
+    if contact_address is not None and contact_address.is_opted_out:
+        raise ContactOptedOut(opted_out_at=contact_address.opted_out_at)

@@ -1,0 +1,31 @@
+"""Finds work that lost its job: the crash between a commit and a job, the worker that died."""
+
+from typing import Final
+
+from owner.db.database import Database
+from owner.repositories.directory import Directory
+from owner.repositories.jobs import JobRepository
+from owner.services.ports import Clock
+
+BATCH: Final = 500
+
+
+class OutboxSweepService:
+    """Gives every message that waits, and every file, a job again."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self.database = database
+        self.clock = clock
+
+    async def sweep(self) -> int:
+        """Enqueue what nobody is working on. Returns how many jobs were made."""
+        now = self.clock.now()
+        async with self.database.system() as connection:
+            directory, jobs = Directory(connection), JobRepository(connection)
+            conversations = await directory.unsent_conversations(now=now, limit=BATCH)
+            for owner_id, conv_id in conversations:
+                await jobs.enqueue("message_queued", owner_id=owner_id, conv_id=conv_id)
+            files = await directory.pending_media(now=now, limit=BATCH)
+            for owner_id, media_id in files:
+                await jobs.enqueue("media_arrived", owner_id=owner_id, media_id=media_id)
+        return len(conversations) + len(files)

@@ -1,0 +1,113 @@
+"""What the use cases need from outside, as protocols; `bootstrap` says who fulfils them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from owner.models.enums import DeliveryStatus
+
+
+class Clock(Protocol):
+    """The time; tests hold one that they can turn."""
+
+    def now(self) -> datetime: ...
+
+
+class SecretBox(Protocol):
+    """Encrypts what the database must not know."""
+
+    def encrypt(self, secret: str) -> bytes: ...
+
+    def decrypt(self, token: bytes) -> str: ...
+
+    def rotate(self, token: bytes) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What opens one account at the provider."""
+
+    account_sid: str
+    auth_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """A message as the provider gets it. Addresses are in the provider's form, `whatsapp:+55…`."""
+
+    to: str
+    sender: str
+    body: str
+    media_urls: Sequence[str] = ()
+    content_sid: str | None = None
+    content_variables: str | None = None  # JSON
+    messaging_service_sid: str | None = None
+    status_callback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """The provider's answer about one message."""
+
+    provider_sid: str
+    status: DeliveryStatus
+    body: str = ""
+    num_media: int = 0
+    created_at: datetime | None = None
+    error_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedMedia:
+    """Bytes of a file and what they look like."""
+
+    content: bytes
+    content_type: str
+
+
+class MessageGateway(Protocol):
+    """The provider's side of sending."""
+
+    async def send(self, message: OutboundMessage, credentials: Credentials) -> SentMessage:
+        """Hand a message over.
+
+        Raises:
+            ProviderError: the provider refused it, and so has not got it.
+            OutcomeUnknown: no answer came, so it may have it.
+        """
+
+    async def list_sent(self, *, to: str, since: datetime, credentials: Credentials) -> Sequence[SentMessage]:
+        """Outbound messages to an address that the provider created at or after `since`.
+
+        Raises:
+            ProviderError: the provider refused to tell.
+            OutcomeUnknown: no answer came.
+        """
+
+    async def check(self, credentials: Credentials) -> None:
+        """Raise `ProviderError` unless the credentials open the account."""
+
+    async def fetch_media(self, url: str, credentials: Credentials, *, max_bytes: int) -> FetchedMedia:
+        """Download a file; the credentials stay with the provider's own host.
+
+        Raises:
+            ProviderError: it can't be had (`permanent`), is too large (`permanent`), or not now.
+            OutcomeUnknown: no answer came.
+        """
+
+
+class MediaStore(Protocol):
+    """Where the bytes of files live."""
+
+    async def put(self, key: str, content: bytes) -> None: ...
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def delete(self, key: str) -> None: ...
+
+
+class SendRate(Protocol):
+    """Keeps each sender below its rate."""
+
+    async def wait_turn(self, sender: str) -> None: ...

@@ -1,0 +1,65 @@
+"""Sets up tenants: a company, its first person, its first key."""
+
+from dataclasses import dataclass, field
+
+from owner.db.database import Database
+from owner.models.api_key import ALL_SCOPES, hash_key, new_key, shown_prefix
+from owner.models.enums import UserRole
+from owner.models.event import SYSTEM, NewEvent
+from owner.models.owner import OwnerCreate
+from owner.repositories.api_keys import ApiKeyRepository
+from owner.repositories.events import EventRepository
+from owner.repositories.owners import OwnerRepository
+from owner.repositories.users import UserRepository
+from owner.services.passwords import hash_password
+
+
+@dataclass(frozen=True, slots=True)
+class NewTenant:
+    """A tenant as it was made; the key is shown this once."""
+
+    owner_id: int
+    user_id: int
+    api_key: str = field(repr=False)
+
+
+class TenantService:
+    """Sets up tenants."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def create(self, create: OwnerCreate) -> NewTenant:
+        """A company with an ADMIN and a key that has every scope.
+
+        Raises:
+            AlreadyExists: a company with this e-mail exists.
+        """
+        password_hash = await hash_password(create.password)
+        async with self.database.system() as connection:
+            owner_id = await OwnerRepository(connection).next_id()
+        key = new_key()
+        async with self.database.owner(owner_id) as connection:
+            await OwnerRepository(connection).add(
+                {"owner_id": owner_id, "name": create.name, "email": create.email}
+            )
+            user = await UserRepository(connection).add(
+                {
+                    "owner_id": owner_id,
+                    "email": create.email,
+                    "name": create.name,
+                    "role": UserRole.ADMIN,
+                    "password_hash": password_hash,
+                }
+            )
+            await ApiKeyRepository(connection).add(
+                {
+                    "owner_id": owner_id,
+                    "name": "first key",
+                    "prefix": shown_prefix(key),
+                    "key_hash": hash_key(key),
+                    "scopes": [ALL_SCOPES],
+                }
+            )
+            await EventRepository(connection).add_all(owner_id, [NewEvent("owner.created", SYSTEM)])
+        return NewTenant(owner_id, user.user_id, key)

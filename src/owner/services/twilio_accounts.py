@@ -1,0 +1,159 @@
+"""Connects Twilio accounts, and tells whose a webhook is."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+
+from owner.db.database import Database
+from owner.models.addresses import Address, parse_phone_number
+from owner.models.event import SYSTEM, Actor, NewEvent
+from owner.models.owner import Owner
+from owner.models.twilio_account import TwilioAccount, TwilioAccountCreate
+from owner.repositories.directory import Directory, Key
+from owner.repositories.events import EventRepository
+from owner.repositories.owners import OwnerRepository
+from owner.repositories.twilio_accounts import TwilioAccountRepository
+from owner.services.ports import Clock, Credentials, MessageGateway, SecretBox
+
+REMEMBERED_FOR: Final = 5.0  # seconds that a change of an account or an owner may take to be seen
+
+
+@dataclass(frozen=True, slots=True)
+class AccountAccess:
+    """An account as a webhook needs it: whose it is, how it signs, which addresses it has."""
+
+    owner: Owner
+    account: TwilioAccount
+    tokens: tuple[str, ...] = field(repr=False)  # newest first
+    addresses: frozenset[Address] = frozenset()
+
+    def serves(self, address: Address, messaging_service_sid: str | None) -> bool:
+        """Whether the address is one of the account's, or a sender of its messaging service."""
+        is_of_service = (
+            messaging_service_sid is not None and messaging_service_sid == self.account.messaging_service_sid
+        )
+        return address in self.addresses or is_of_service
+
+
+class TwilioService:
+    """Accounts at Twilio: their credentials, addresses and webhook URLs."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        secrets_box: SecretBox,
+        gateway: MessageGateway,
+        public_url: str,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.secrets_box = secrets_box
+        self.gateway = gateway
+        self.public_url = public_url
+        self._remembered: dict[str, tuple[float, list[AccountAccess]]] = {}
+
+    async def connect(
+        self, owner_id: int, create: TwilioAccountCreate, *, by: Actor = SYSTEM
+    ) -> TwilioAccount:
+        """Store an account with its addresses; Twilio is not called.
+
+        Raises:
+            AlreadyExists: the account, or one of the addresses, is connected already.
+            InvalidAddress: a number is none.
+        """
+        addresses = [parse_phone_number(number, field="phone_numbers") for number in create.phone_numbers]
+        async with self.database.owner(owner_id) as connection:
+            await OwnerRepository(connection).get(owner_id)
+            repository = TwilioAccountRepository(connection)
+            account = await repository.add(
+                {
+                    "owner_id": owner_id,
+                    "account_sid": create.account_sid,
+                    "auth_token_encrypted": self.secrets_box.encrypt(create.auth_token),
+                    "webhook_key": secrets.token_urlsafe(24),
+                    "messaging_service_sid": create.messaging_service_sid,
+                }
+            )
+            for address in dict.fromkeys(addresses):
+                await repository.add_address(address, account=account)
+            event = NewEvent("channel.connected", by, data={"twilio_account_id": account.twilio_account_id})
+            await EventRepository(connection).add_all(owner_id, [event])
+        return account
+
+    async def verify(self, create: TwilioAccountCreate) -> None:
+        """Raise `ProviderError` unless Twilio accepts the credentials."""
+        await self.gateway.check(Credentials(create.account_sid, create.auth_token))
+
+    async def find_by_webhook_key(self, webhook_key: str, *, fresh: bool = False) -> list[AccountAccess]:
+        """The account that a webhook URL belongs to, as a list of none or one."""
+        return await self._remember(
+            f"key:{webhook_key}", lambda directory: directory.account_by_webhook_key(webhook_key), fresh=fresh
+        )
+
+    async def find_by_sid(self, account_sid: str, *, fresh: bool = False) -> list[AccountAccess]:
+        """Every owner's account with this AccountSid: two owners may share one, each with numbers of its own."""
+        return await self._remember(
+            f"sid:{account_sid}", lambda directory: directory.accounts_by_sid(account_sid), fresh=fresh
+        )
+
+    async def rotate_secrets(self) -> int:
+        """Encrypt every stored token with the newest key. Returns the number of accounts."""
+        async with self.database.system() as connection:
+            owner_ids = await Directory(connection).owner_ids()
+        return sum([await self._rotate_secrets_of(owner_id) for owner_id in owner_ids])
+
+    async def _rotate_secrets_of(self, owner_id: int) -> int:
+        async with self.database.owner(owner_id) as connection:
+            repository = TwilioAccountRepository(connection)
+            accounts = await repository.list_where()
+            for account in accounts:
+                account.auth_token_encrypted = self.secrets_box.rotate(account.auth_token_encrypted)
+                if account.previous_auth_token_encrypted is not None:
+                    former = self.secrets_box.rotate(account.previous_auth_token_encrypted)
+                    account.previous_auth_token_encrypted = former
+                await repository.save(account)
+        return len(accounts)
+
+    def credentials(self, account: TwilioAccount) -> Credentials:
+        return Credentials(account.account_sid, self.secrets_box.decrypt(account.auth_token_encrypted))
+
+    def inbound_url(self, account: TwilioAccount) -> str:
+        return f"{self.public_url}/webhooks/twilio/{account.webhook_key}/inbound"
+
+    def status_url(self, account: TwilioAccount, *, msg_id: int | None = None) -> str:
+        """Where delivery statuses go; with our message id, one that overtakes the answer finds its message."""
+        url = f"{self.public_url}/webhooks/twilio/{account.webhook_key}/status"
+        return url if msg_id is None else f"{url}?msg_id={msg_id}"
+
+    async def _remember(
+        self, name: str, look_up: Callable[[Directory], Awaitable[list[Key]]], *, fresh: bool
+    ) -> list[AccountAccess]:
+        """Look accounts up, at most once every few seconds. What is not there is not remembered."""
+        until, found = self._remembered.get(name, (0.0, []))
+        if not fresh and monotonic() < until:
+            return found
+        async with self.database.system() as connection:
+            keys = await look_up(Directory(connection))
+        found = [await self._access(key) for key in keys]
+        self._remembered.pop(name, None)
+        if found:
+            self._remembered[name] = (monotonic() + REMEMBERED_FOR, found)
+        return found
+
+    async def _access(self, key: Key) -> AccountAccess:
+        async with self.database.owner(key.owner_id) as connection:
+            owner = await OwnerRepository(connection).get(key.owner_id)
+            repository = TwilioAccountRepository(connection)
+            account = await repository.get(key.id)
+            addresses = await repository.list_addresses(twilio_account_id=key.id)
+        encrypted = [account.auth_token_encrypted, account.previous_auth_token_encrypted]
+        return AccountAccess(
+            owner,
+            account,
+            tokens=tuple(self.secrets_box.decrypt(token) for token in encrypted if token is not None),
+            addresses=frozenset(Address(address.channel, address.address) for address in addresses),
+        )

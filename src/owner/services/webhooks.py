@@ -1,0 +1,133 @@
+"""Lets in what a connected account signed; sets aside what nobody can be given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from owner.db.database import Database
+from owner.logs import get_logger
+from owner.models.errors import SignatureRejected
+from owner.models.message import InboundMessage
+from owner.models.quarantine import QuarantineCreate, QuarantinedRequest, QuarantineReason
+from owner.repositories.quarantine import QuarantineRepository
+from owner.services.twilio_accounts import AccountAccess, TwilioService
+
+log = get_logger(__name__)
+
+KEPT_VALUE: Final = 4_000  # characters of one parameter in quarantine
+KEPT_PARAMETERS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A webhook as it came. `url` is the public one, which the provider signed."""
+
+    url: str
+    path: str
+    pairs: Sequence[tuple[str, str]]
+    signature: str | None
+    account_sid: str
+    webhook_key: str | None = None
+    raw_body: bytes = b""
+
+
+class SignatureVerifier(Protocol):
+    """Whether one of the tokens made the request's signature."""
+
+    def __call__(
+        self,
+        url: str,
+        pairs: Sequence[tuple[str, str]],
+        signature: str,
+        tokens: Sequence[str],
+        raw_body: bytes | None = None,
+    ) -> bool: ...
+
+
+class WebhookService:
+    """The door."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        twilio: TwilioService,
+        verifies: SignatureVerifier,
+        quarantine_per_hour: int,
+    ) -> None:
+        self.database = database
+        self.twilio = twilio
+        self.verifies = verifies
+        self.quarantine_per_hour = quarantine_per_hour
+
+    async def authenticate(self, request: SignedRequest) -> list[AccountAccess]:
+        """The accounts whose token made the signature; more than one where owners share a Twilio account.
+
+        Raises:
+            SignatureRejected: there is none; the request is in quarantine.
+        """
+        if not request.signature:
+            raise await self._reject(request, QuarantineReason.MISSING_SIGNATURE)
+        for fresh in (False, True):  # a token that was rotated a moment ago is worth a second look
+            accounts = await self._candidates(request, fresh=fresh)
+            signers = [account for account in accounts if self._is_signed_by(account, request)]
+            if signers:
+                return signers
+        reason = QuarantineReason.BAD_SIGNATURE if accounts else QuarantineReason.UNKNOWN_ACCOUNT
+        raise await self._reject(request, reason, owner_id=accounts[0].owner.owner_id if accounts else None)
+
+    async def find_recipient(
+        self, request: SignedRequest, signers: Sequence[AccountAccess], inbound: InboundMessage
+    ) -> AccountAccess | None:
+        """The account that has the address which was written to; else None, and the request is in quarantine."""
+        for fresh in (False, True):  # a number that was connected a moment ago is worth a second look
+            accounts = await self._candidates(request, fresh=True) if fresh else signers
+            signed_by = {signer.account.twilio_account_id for signer in signers}
+            for access in accounts:
+                is_signer = access.account.twilio_account_id in signed_by
+                if is_signer and access.serves(inbound.company, inbound.messaging_service_sid):
+                    return access
+        await self._set_aside(request, QuarantineReason.UNKNOWN_NUMBER, owner_id=signers[0].owner.owner_id)
+        return None
+
+    async def list_quarantined(self, *, limit: int) -> list[QuarantinedRequest]:
+        """The latest webhooks that nobody could be given."""
+        async with self.database.system() as connection:
+            return await QuarantineRepository(connection).list_latest(limit=limit)
+
+    async def _candidates(self, request: SignedRequest, *, fresh: bool) -> list[AccountAccess]:
+        """Accounts that may have sent this, known before the body is trusted where the URL names one."""
+        if request.webhook_key is None:
+            return await self.twilio.find_by_sid(request.account_sid, fresh=fresh)
+        accounts = await self.twilio.find_by_webhook_key(request.webhook_key, fresh=fresh)
+        return [account for account in accounts if account.account.account_sid == request.account_sid]
+
+    def _is_signed_by(self, access: AccountAccess, request: SignedRequest) -> bool:
+        signature = request.signature or ""
+        return self.verifies(request.url, request.pairs, signature, access.tokens, request.raw_body)
+
+    async def _reject(
+        self, request: SignedRequest, reason: QuarantineReason, *, owner_id: int | None = None
+    ) -> SignatureRejected:
+        await self._set_aside(request, reason, owner_id=owner_id)
+        return SignatureRejected(reason)
+
+    async def _set_aside(
+        self, request: SignedRequest, reason: QuarantineReason, *, owner_id: int | None
+    ) -> None:
+        log.warning("webhook_quarantined", reason=reason, owner_id=owner_id, path=request.path)
+        kept = [(name[:KEPT_VALUE], value[:KEPT_VALUE]) for name, value in request.pairs[:KEPT_PARAMETERS]]
+        create = QuarantineCreate(
+            owner_id=owner_id,
+            reason=reason,
+            path=_clean(request.path),
+            params=[(_clean(name), _clean(value)) for name, value in kept],
+            signature=_clean(request.signature[:KEPT_VALUE]) if request.signature else None,
+        )
+        async with self.database.system() as connection:
+            await QuarantineRepository(connection).add(create, per_hour=self.quarantine_per_hour)
+
+
+def _clean(text: str) -> str:
+    """Text that Postgres can keep, whoever sent it."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
