@@ -1,0 +1,1 @@
+"""Twilio as it is: its forms, signatures, words, error numbers and REST API."""

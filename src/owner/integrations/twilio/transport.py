@@ -1,0 +1,113 @@
+"""How we speak HTTP to others: whom we trust with credentials, whom we refuse to call, how much we read."""
+
+import base64
+import ipaddress
+import socket
+from typing import Final
+
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from yarl import URL
+
+from owner.services.ports import Credentials
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+CHUNK: Final = 64 * 1024
+_TWILIO: Final = "twilio.com"
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCALHOST: Final = "localhost"
+
+
+class PrivateAddress(OSError):
+    """The host is inside our own network."""
+
+
+class AnswerTooLarge(Exception):
+    """The body is larger than we read."""
+
+
+def open_session(*, timeout: float, total: float, reach: "Reach | None" = None) -> ClientSession:
+    """A session without cookies, proxies and memory of redirects; `reach` guards where it connects."""
+    return ClientSession(
+        connector=TCPConnector(socket_factory=reach.socket if reach else None),
+        cookie_jar=DummyCookieJar(),
+        timeout=ClientTimeout(total=total, sock_connect=timeout, sock_read=timeout),
+        auto_decompress=True,
+    )
+
+
+def authorization(credentials: Credentials) -> str:
+    """The header's value; odd credentials are sent as they are, so that Twilio refuses them."""
+    pair = f"{credentials.account_sid}:{credentials.auth_token}"
+    return f"Basic {base64.b64encode(pair.encode(errors='replace')).decode()}"
+
+
+async def read_at_most(response: ClientResponse, limit: int) -> bytes:
+    """The body, decompressed.
+
+    Raises:
+        AnswerTooLarge: there is more than `limit` bytes, or will be by its own account.
+    """
+    if response.content_length is not None and response.content_length > limit:
+        raise AnswerTooLarge
+    content = bytearray()
+    async for chunk in response.content.iter_chunked(CHUNK):
+        content += chunk
+        if len(content) > limit:
+            raise AnswerTooLarge
+    return bytes(content)
+
+
+class Reach:
+    """What a URL from outside may reach: the public internet, and the API's own host wherever that is."""
+
+    def __init__(self, api_url: URL) -> None:
+        self._api = api_url.origin()
+        self._is_local = _is_loopback(api_url.host or "")
+
+    def is_api(self, url: URL) -> bool:
+        return url.origin() == self._api
+
+    def is_trusted(self, url: URL) -> bool:
+        """Whether the account's credentials may go there."""
+        host = (url.host or "").lower()
+        is_twilio = host == _TWILIO or host.endswith(f".{_TWILIO}")
+        return self.is_api(url) or (is_twilio and url.scheme == "https" and url.is_default_port())
+
+    def is_exempt(self, url: URL) -> bool:
+        """Whether the guard has nothing to say: the API's own host, whatever its address."""
+        return url.host == self._api.host
+
+    def socket(
+        self, address_info: tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
+    ) -> socket.socket:
+        """A socket for this address and no other, so a name can't change its address after a check."""
+        family, kind, protocol, _, address = address_info
+        if not self._may_connect(ipaddress.ip_address(str(address[0]).partition("%")[0])):
+            raise PrivateAddress
+        return socket.socket(family, kind, protocol)
+
+    def _may_connect(self, address: IPAddress) -> bool:
+        return is_public(address) or (self._is_local and address.is_loopback)
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether the address, and the one that may be wrapped in it, is out on the internet."""
+    wrapped = _wrapped(address) if isinstance(address, ipaddress.IPv6Address) else None
+    if wrapped is not None:
+        return is_public(wrapped)
+    return address.is_global and not address.is_multicast
+
+
+def _wrapped(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    teredo = address.teredo
+    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == _LOCALHOST
