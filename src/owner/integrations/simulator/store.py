@@ -1,0 +1,143 @@
+"""What the simulated Twilio remembers, in memory: accounts, messages, media, opt-outs and windows."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from owner.integrations.simulator.addresses import channel_of
+
+WHATSAPP_WINDOW: Final = timedelta(hours=24)
+
+
+def new_sid(prefix: str) -> str:
+    return prefix + uuid4().hex
+
+
+@dataclass(slots=True)
+class Number:
+    address: str
+    sms_url: str | None = None
+    sid: str = ""
+
+    def __post_init__(self) -> None:
+        self.sid = self.sid or f"PN{uuid5(NAMESPACE_URL, self.address).hex}"
+
+
+@dataclass(slots=True)
+class Account:
+    sid: str
+    auth_token: str
+    created_at: datetime
+    secondary_auth_token: str | None = None
+    inbound_url: str | None = None
+    messaging_service_sid: str | None = None
+    advanced_opt_out: bool = False
+    numbers: dict[str, Number] = field(default_factory=dict)
+    templates: dict[str, str] = field(default_factory=dict)
+
+    def inbound_url_for(self, address: str) -> str | None:
+        return self.numbers[address].sms_url or self.inbound_url
+
+    def sender_for(self, customer: str) -> str | None:
+        """The sender that the Messaging Service would pick from its pool."""
+        channel = channel_of(customer)
+        return next((address for address in self.numbers if channel_of(address) == channel), None)
+
+
+@dataclass(slots=True, eq=False)
+class Media:
+    sid: str
+    content_type: str
+    content: bytes = b""
+    location: str | None = None  # elsewhere: the redirect leads there instead of to our bytes
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    sid: str
+    account_sid: str
+    direction: str
+    sender: str
+    recipient: str
+    body: str
+    status: str
+    created_at: datetime
+    position: int = 0  # in order of creation, over all accounts
+    sent_at: datetime | None = None
+    updated_at: datetime | None = None
+    media: list[Media] = field(default_factory=list)
+    messaging_service_sid: str | None = None
+    content_sid: str | None = None
+    content_variables: str | None = None
+    status_callback: str | None = None
+    error_code: int | None = None
+    webhook: list[tuple[str, str]] = field(default_factory=list)  # what an inbound message posted
+    callbacks: list[tuple[str, int | None]] = field(default_factory=list)  # status and HTTP answer
+
+    @property
+    def customer(self) -> str:
+        return self.sender if self.direction == "inbound" else self.recipient
+
+
+@dataclass(slots=True)
+class Store:
+    clock: Callable[[], datetime]
+    accounts: dict[str, Account] = field(default_factory=dict)
+    account_by_number: dict[str, Account] = field(default_factory=dict)
+    messages: dict[str, Message] = field(default_factory=dict)
+    by_account: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    by_recipient: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    by_customer: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    media: dict[str, Media] = field(default_factory=dict)
+    opted_out: set[tuple[str, str]] = field(default_factory=set)
+    last_written_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        """The current second: Twilio's timestamps know no fractions."""
+        return self.clock().replace(microsecond=0)
+
+    def register(self, account: Account) -> None:
+        """Add the account or replace it; its messages stay."""
+        self.accounts[account.sid] = account
+        for address in account.numbers:
+            self.account_by_number[address] = account
+
+    def add(self, message: Message) -> None:
+        message.position = len(self.messages)
+        self.messages[message.sid] = message
+        self.by_account[message.account_sid].append(message)
+        self.by_recipient[message.recipient].append(message)
+        self.by_customer[message.customer].append(message)
+        self.media.update((media.sid, media) for media in message.media)
+
+    def remove(self, message: Message) -> None:
+        """Take the message out of every list; `messages` keeps it, so that no position is given twice."""
+        message.status = "deleted"
+        self.by_account[message.account_sid].remove(message)
+        self.by_recipient[message.recipient].remove(message)
+        self.by_customer[message.customer].remove(message)
+        for media in message.media:
+            self.media.pop(media.sid, None)
+
+    def find(self, account: Account, message_sid: str) -> Message | None:
+        message = self.messages.get(message_sid)
+        if message is None or message.account_sid != account.sid or message.status == "deleted":
+            return None
+        return message
+
+    def note_inbound(self, customer: str, ours: str) -> None:
+        self.last_written_at[customer, ours] = self.clock()
+
+    def is_window_open(self, customer: str, ours: str) -> bool:
+        written_at = self.last_written_at.get((customer, ours))
+        return written_at is not None and self.clock() - written_at < WHATSAPP_WINDOW
+
+    def clear(self) -> None:
+        for kept in (self.accounts, self.account_by_number, self.messages, self.media, self.last_written_at):
+            kept.clear()
+        for index in (self.by_account, self.by_recipient, self.by_customer):
+            index.clear()
+        self.opted_out.clear()
