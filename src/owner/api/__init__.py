@@ -1,0 +1,1 @@
+"""REST and webhooks: typed input, one use case, typed output."""

@@ -1,0 +1,81 @@
+"""Routes of conversations."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response, status
+
+from owner.api.dependencies import Caller, Cursor, Limit, UseCases
+from owner.models.conversation import (
+    ConversationClose,
+    ConversationCreate,
+    ConversationExtend,
+    ConversationResponse,
+)
+from owner.models.entity import Page
+from owner.models.enums import Channel, ConversationStatus
+from owner.models.event import EventResponse
+
+router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
+ConvId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, responses={200: {"description": "It was open already."}})
+async def create_or_get_conversation(
+    create: ConversationCreate, services: UseCases, caller: Caller, response: Response
+) -> ConversationResponse:
+    """Open a conversation by writing first, or find the one that is open: 201 if created, 200 if found."""
+    conversation, is_new = await services.conversations.create_or_get(caller.owner_id, create, by=caller.actor)
+    response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+    return ConversationResponse.model_validate(conversation)
+
+
+@router.get("")
+async def list_conversations(
+    services: UseCases,
+    caller: Caller,
+    status: ConversationStatus | None = None,
+    channel: Channel | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[ConversationResponse]:
+    """Conversations, newest first."""
+    page = await services.conversations.list_page(
+        caller.owner_id, status=status, channel=channel, limit=limit, cursor=cursor
+    )
+    return Page[ConversationResponse].model_validate(page)
+
+
+@router.get("/{conv_id}")
+async def get_conversation(conv_id: ConvId, services: UseCases, caller: Caller) -> ConversationResponse:
+    """One conversation, with the moments at which its timers end it."""
+    return ConversationResponse.model_validate(await services.conversations.get(caller.owner_id, conv_id))
+
+
+@router.post("/{conv_id}/close")
+async def close_conversation(
+    conv_id: ConvId, services: UseCases, caller: Caller, close: ConversationClose | None = None
+) -> ConversationResponse:
+    """End a conversation, with a reason."""
+    conversation = await services.conversations.close(
+        caller.owner_id, conv_id, close or ConversationClose(), by=caller.actor
+    )
+    return ConversationResponse.model_validate(conversation)
+
+
+@router.post("/{conv_id}/extend")
+async def extend_conversation(
+    conv_id: ConvId, services: UseCases, caller: Caller, extend: ConversationExtend | None = None
+) -> ConversationResponse:
+    """Let a conversation live longer than its maximum age."""
+    by_time = timedelta(minutes=(extend or ConversationExtend()).minutes)
+    conversation = await services.conversations.extend(caller.owner_id, conv_id, by_time=by_time, by=caller.actor)
+    return ConversationResponse.model_validate(conversation)
+
+
+@router.get("/{conv_id}/events")
+async def list_conversation_events(
+    conv_id: ConvId, services: UseCases, caller: Caller, limit: Limit = 50, cursor: Cursor = None
+) -> Page[EventResponse]:
+    """Everything that happened in a conversation, oldest first: who did it, when, with which evidence."""
+    return await services.conversations.history(caller.owner_id, conv_id, limit=limit, cursor=cursor)

@@ -1,0 +1,119 @@
+"""Turns the error tree into `application/problem+json` (RFC 9457), by one table."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from owner.logs import get_logger
+from owner.models import errors
+from owner.models.entity import DTO
+
+log = get_logger(__name__)
+
+HTTP_STATUS: Final[dict[type[errors.OwnerError], HTTPStatus]] = {
+    errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidCursor: HTTPStatus.BAD_REQUEST,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.ProviderError: HTTPStatus.BAD_GATEWAY,
+    errors.OutcomeUnknown: HTTPStatus.GATEWAY_TIMEOUT,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.OwnerError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+class Problem(DTO):
+    """What went wrong, as RFC 9457 has it; `code` is stable, `detail` is for people."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    field: str | None = None
+    request_id: str | None = None
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(errors.OwnerError, _on_owner_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_surprise)
+
+
+def http_status(error: errors.OwnerError) -> HTTPStatus:
+    """The table's entry for the nearest ancestor of the error's class."""
+    return next(HTTP_STATUS[ancestor] for ancestor in type(error).__mro__ if ancestor in HTTP_STATUS)
+
+
+def problem(status: HTTPStatus, *, code: str, detail: str, headers: dict[str, str] | None = None, **facts: Any) -> JSONResponse:
+    """A problem+json answer."""
+    content = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "code": code,
+        "detail": detail,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        **facts,
+    }
+    return JSONResponse(_plain(content), status, headers, media_type="application/problem+json")
+
+
+async def _on_owner_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.OwnerError)
+    status = http_status(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request_failed", code=error.code, status=status.value)
+    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+    facts = {"field": error.field} if error.field else {}
+    return problem(status, code=error.code, detail=error.message, headers=headers, **facts, **error.facts)
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found = [
+        {"field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]), "detail": item["msg"]}
+        for item in error.errors()
+    ]
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        code="invalid_input",
+        detail="; ".join(f"{item['field']}: {item['detail']}" for item in found),
+        field=found[0]["field"] if found else None,
+        errors=found,
+    )
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
+    """What the framework itself refuses: no such path, no such method, a body that is no JSON."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    code = status.phrase.lower().replace(" ", "_")
+    return problem(status, code=code, detail=str(error.detail), headers=dict(error.headers or {}))
+
+
+async def _on_surprise(_request: Request, error: Exception) -> JSONResponse:
+    log.error("request_crashed", exc_info=error)
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        code="internal_error",
+        detail="Something went wrong on our side; tell the operator the request id.",
+    )
+
+
+def _plain(content: dict[str, Any]) -> dict[str, Any]:
+    """Facts of an error as JSON knows them."""
+    return {
+        key: value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
+        for key, value in content.items()
+    }

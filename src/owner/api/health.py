@@ -1,0 +1,51 @@
+"""Whether the product works."""
+
+from datetime import timedelta
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from owner.api.dependencies import UseCases
+from owner.models.entity import DTO
+from owner.models.errors import DatabaseUnavailable
+
+router = APIRouter(tags=["health"])
+
+
+class HealthResponse(DTO):
+    """How the parts are; durations in milliseconds and seconds."""
+
+    status: str
+    database: str
+    database_round_trip_ms: float | None = None
+    revision: str | None = None
+    expected_revision: str | None = None
+    jobs_ready: int | None = None
+    oldest_job_waits_s: float | None = None
+
+
+@router.get("/health", responses={503: {"model": HealthResponse}})
+async def get_health(services: UseCases, response: Response) -> HealthResponse:
+    """200 while messages can be taken in; 503 without a database or with another schema."""
+    try:
+        health = await services.health.check()
+    except DatabaseUnavailable:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        return HealthResponse(status="unavailable", database="unreachable")
+    if not health.is_schema_current:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return HealthResponse(
+        status="ok" if health.is_schema_current else "migration needed",
+        database="ok",
+        database_round_trip_ms=round(health.database_round_trip / timedelta(milliseconds=1).total_seconds(), 3),
+        revision=health.revision,
+        expected_revision=health.expected_revision,
+        jobs_ready=health.jobs_ready,
+        oldest_job_waits_s=round(health.oldest_job_waits, 3),
+    )
+
+
+@router.get("/metrics", include_in_schema=False)
+async def get_metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

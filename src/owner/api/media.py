@@ -1,0 +1,24 @@
+"""The route of files."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from owner.api.dependencies import Caller, UseCases
+
+router = APIRouter(prefix="/v1/media", tags=["messages"])
+
+
+@router.get("/{media_id}", response_class=Response, responses={200: {"content": {"*/*": {}}}})
+async def get_media(
+    media_id: Annotated[int, Path(ge=1, le=2**63 - 1)], services: UseCases, caller: Caller
+) -> Response:
+    """A file that a customer sent. Its type was read from the bytes, and nothing in it can run in a browser."""
+    file = await services.media.open(caller.owner_id, media_id)
+    headers = {
+        "Content-Disposition": f"inline; filename=media-{media_id}",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, max-age=31536000, immutable",
+    }
+    return Response(file.content, media_type=file.media.content_type, headers=headers)

@@ -1,0 +1,49 @@
+"""Routes of messages."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from fastapi import APIRouter, status
+
+from owner.api.conversations import ConvId
+from owner.api.dependencies import Caller, Cursor, Limit, UseCases
+from owner.models.entity import Page
+from owner.models.media import Media, MediaStatus
+from owner.models.message import MediaResponse, Message, MessageCreate, MessageResponse
+
+router = APIRouter(prefix="/v1/conversations/{conv_id}/messages", tags=["messages"])
+
+
+@router.post("", status_code=status.HTTP_202_ACCEPTED)
+async def send_message(conv_id: ConvId, create: MessageCreate, services: UseCases, caller: Caller) -> MessageResponse:
+    """Send a text, files or an approved template. Stored when this answers; sent by a worker right after."""
+    message = await services.messages.send(caller.owner_id, conv_id, create, by=caller.actor)
+    return _shown(message, ())
+
+
+@router.get("")
+async def list_messages(
+    conv_id: ConvId, services: UseCases, caller: Caller, limit: Limit = 50, cursor: Cursor = None
+) -> Page[MessageResponse]:
+    """What was said in a conversation, oldest first."""
+    page, media = await services.messages.list_page(caller.owner_id, conv_id, limit=limit, cursor=cursor)
+    files: dict[int, list[Media]] = defaultdict(list)
+    for file in media:
+        files[file.msg_id].append(file)
+    items = [_shown(message, files[message.msg_id]) for message in page.items]
+    return Page[MessageResponse](items=items, next_cursor=page.next_cursor)
+
+
+def _shown(message: Message, media: Iterable[Media]) -> MessageResponse:
+    shown = MessageResponse.model_validate(message)
+    shown.media = [
+        MediaResponse(
+            media_id=file.media_id,
+            content_type=file.content_type,
+            size=file.size,
+            is_available=file.status is MediaStatus.STORED,
+            url=f"/v1/media/{file.media_id}",
+        )
+        for file in media
+    ]
+    return shown

@@ -1,0 +1,89 @@
+"""What Twilio calls. Raw requests: the signature is over what came, not over what a model made of it."""
+
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from prometheus_client import Counter
+
+from owner.api.dependencies import UseCases
+from owner.integrations.twilio.forms import account_sid, inbound_message, parse_form, status_callback
+from owner.integrations.twilio.signature import public_url
+from owner.models.errors import SignatureRejected, UnsupportedMediaType
+from owner.services.catalog import Services
+from owner.services.twilio_accounts import AccountAccess
+from owner.services.webhooks import SignedRequest
+
+router = APIRouter(prefix="/webhooks/twilio", tags=["webhooks"])
+
+EMPTY_TWIML: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+FORM: Final = "application/x-www-form-urlencoded"
+RECEIVED: Final = Counter("owner_webhooks_total", "Webhooks by what became of them", ["kind", "outcome"])
+MAXIMUM_ID: Final = 2**63 - 1
+
+
+@router.get("/health")
+async def get_webhook_health(services: UseCases) -> dict[str, str]:
+    """Whether webhooks can be taken in: 200, or 503 as the REST API says it."""
+    await services.health.check()
+    return {"status": "ok", "public_url": services.public_url}
+
+
+@router.post("/inbound", response_class=Response)
+@router.post("/{webhook_key}/inbound", response_class=Response)
+async def receive_inbound(request: Request, services: UseCases, webhook_key: str | None = None) -> Response:
+    """A customer's message: 200 with empty TwiML once it is committed, and again if it comes again."""
+    signed, signers = await _authenticate(request, services, webhook_key, "inbound")
+    inbound = inbound_message(signed.pairs)
+    recipient = await services.webhooks.find_recipient(signed, signers, inbound)
+    if recipient is not None:
+        await services.inbound.receive(
+            inbound, owner=recipient.owner, twilio_account_id=recipient.account.twilio_account_id
+        )
+    RECEIVED.labels("inbound", "stored" if recipient else "quarantined").inc()
+    return Response(EMPTY_TWIML, media_type="text/xml")
+
+
+@router.post("/status", response_class=Response, status_code=HTTPStatus.NO_CONTENT)
+@router.post("/{webhook_key}/status", response_class=Response, status_code=HTTPStatus.NO_CONTENT)
+async def receive_status(request: Request, services: UseCases, webhook_key: str | None = None) -> Response:
+    """A delivery status: 204, also for a message that is not ours."""
+    signed, signers = await _authenticate(request, services, webhook_key, "status")
+    msg_id = request.query_params.get("msg_id", "")
+    ours = int(msg_id) if msg_id.isascii() and msg_id.isdigit() and len(msg_id) < len(str(MAXIMUM_ID)) else None
+    callback = status_callback(signed.pairs, ours)
+    known = [await services.delivery_statuses.record(signer.owner.owner_id, callback) for signer in signers]
+    RECEIVED.labels("status", "stored" if any(known) else "unknown").inc()
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+async def _authenticate(
+    request: Request, services: Services, webhook_key: str | None, kind: str
+) -> tuple[SignedRequest, list[AccountAccess]]:
+    """The request as it was signed, and the accounts that can have signed it."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise UnsupportedMediaType(f"Send {FORM}, as Twilio does.")
+    signed = await _read(request, services, webhook_key)
+    try:
+        signers = await services.webhooks.authenticate(signed)
+    except SignatureRejected as refusal:
+        RECEIVED.labels(kind, refusal.reason.lower()).inc()
+        raise
+    structlog.contextvars.bind_contextvars(owner_id=signers[0].owner.owner_id)
+    return signed, signers
+
+
+async def _read(request: Request, services: Services, webhook_key: str | None) -> SignedRequest:
+    body = await request.body()
+    pairs = parse_form(body)
+    path = request.scope.get("raw_path") or request.url.path.encode()
+    return SignedRequest(
+        url=public_url(services.public_url, path, request.scope["query_string"]),
+        path=request.url.path,
+        pairs=pairs,
+        signature=request.headers.get("x-twilio-signature"),
+        account_sid=account_sid(pairs),
+        webhook_key=webhook_key,
+        raw_body=body,
+    )

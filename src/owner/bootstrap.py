@@ -1,0 +1,176 @@
+"""The one place that knows concrete classes: settings in, wired use cases out."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+from owner.api.app import create_api
+from owner.db.database import Database
+from owner.db.embedded import EmbeddedServer
+from owner.integrations.disk import DiskMediaStore
+from owner.integrations.twilio.client import TwilioGateway
+from owner.integrations.twilio.rate import SenderRates
+from owner.integrations.twilio.signature import verify
+from owner.logs import configure_logging
+from owner.models.errors import Misconfigured
+from owner.services.api_keys import ApiKeyService
+from owner.services.catalog import Services
+from owner.services.clock import SystemClock
+from owner.services.closure_detector import ClosureDetector
+from owner.services.conversations import ConversationService
+from owner.services.deliveries import DeliveryService
+from owner.services.delivery_statuses import DeliveryStatusService
+from owner.services.health import HealthService
+from owner.services.housekeeping import HousekeepingService
+from owner.services.inbound import InboundService
+from owner.services.media import MediaService
+from owner.services.messages import MessageService
+from owner.services.outbox_sweep import OutboxSweepService
+from owner.services.ports import Clock
+from owner.services.secrets_box import FernetBox, new_secret_key
+from owner.services.tenants import TenantService
+from owner.services.timeouts import TimeoutService
+from owner.services.twilio_accounts import TwilioService
+from owner.services.webhooks import WebhookService
+from owner.settings import Settings, get_settings
+from owner.worker.runner import run_worker
+
+DEFAULT_PUBLIC_URL: Final = "http://127.0.0.1:8000"
+
+
+def embedded_server(settings: Settings) -> EmbeddedServer:
+    return EmbeddedServer(settings.home)
+
+
+def application_url(settings: Settings) -> str:
+    """The URL of the application's role; the embedded server's where none is set."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return embedded_server(settings).url("owner_service")
+
+
+def migration_url(settings: Settings) -> str:
+    """The URL of the migration role.
+
+    Raises:
+        Misconfigured: the database is external and nothing says who migrates it.
+    """
+    if settings.admin_database_url is not None:
+        return settings.admin_database_url.get_secret_value()
+    if settings.database_url is not None:
+        raise Misconfigured(
+            "OWNER_DATABASE_URL is set but OWNER_ADMIN_DATABASE_URL is not: name a role that may create tables and roles.",
+            field="OWNER_ADMIN_DATABASE_URL",
+        )
+    return embedded_server(settings).url("owner_admin")
+
+
+def secret_keys(settings: Settings) -> list[str]:
+    """The encryption keys, newest first; the embedded default makes one for itself.
+
+    Raises:
+        Misconfigured: the database is external and there is no key.
+    """
+    if settings.secret_key is not None:
+        keys = [key.strip() for key in settings.secret_key.get_secret_value().split(",")]
+        return [key for key in keys if key]
+    if not settings.uses_embedded_database:
+        raise Misconfigured(
+            "OWNER_SECRET_KEY is not set: make one with `owner secrets generate` and keep it as safe as the database.",
+            field="OWNER_SECRET_KEY",
+        )
+    return _own_secret_key(settings.home / "secret.key")
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Services]:
+    """The use cases over a pool of connections, after the database was found fit for them.
+
+    Raises:
+        DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole, Misconfigured: what to do is in the message.
+    """
+    box = FernetBox(secret_keys(settings))
+    database = await Database.connect(application_url(settings), pool_size=settings.database_pool_size)
+    gateway = TwilioGateway(settings.twilio_api_url)
+    try:
+        await database.refuse_other_schema()
+        await database.refuse_unsafe_role()
+        yield wire(settings, database, gateway, box, clock or SystemClock())
+    finally:
+        await gateway.aclose()
+        await database.close()
+
+
+def wire(settings: Settings, database: Database, gateway: TwilioGateway, box: FernetBox, clock: Clock) -> Services:
+    """Every use case with what it needs."""
+    public_url = settings.public_url or DEFAULT_PUBLIC_URL
+    twilio = TwilioService(database, clock=clock, secrets_box=box, gateway=gateway, public_url=public_url)
+    conversations = ConversationService(database, clock=clock)
+    rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
+    return Services(
+        database=database,
+        public_url=public_url,
+        api_keys=ApiKeyService(database, clock=clock),
+        conversations=conversations,
+        deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
+        delivery_statuses=DeliveryStatusService(database, clock=clock),
+        health=HealthService(database),
+        housekeeping=HousekeepingService(database),
+        inbound=InboundService(database, clock=clock, detector=ClosureDetector()),
+        media=MediaService(
+            database, clock=clock, gateway=gateway, twilio=twilio, store=DiskMediaStore(settings.media_folder)
+        ),
+        messages=MessageService(database, clock=clock, conversations=conversations),
+        outbox_sweep=OutboxSweepService(database, clock=clock),
+        tenants=TenantService(database),
+        timeouts=TimeoutService(database, clock=clock),
+        twilio=twilio,
+        webhooks=WebhookService(
+            database, twilio=twilio, verifies=verify, quarantine_per_hour=settings.quarantine_per_hour
+        ),
+    )
+
+
+def create_app() -> FastAPI:
+    """The application as uvicorn's workers make it, from the environment."""
+    settings = get_settings()
+    configure_logging(level=settings.log_level, log_format=settings.log_format)
+    return create_api(lambda: open_services(settings))
+
+
+async def work(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
+    """Run jobs until SIGINT, SIGTERM or `stop`."""
+    stop = stop or _stop_on_signal()
+    async with open_services(settings) as services:
+        await run_worker(services, stop=stop)
+
+
+def _stop_on_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _own_secret_key(path: Path) -> list[str]:
+    """The key in the data folder, made at the first start; only its user may read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(new_secret_key())
+            file.flush()
+            os.fsync(file.fileno())
+        # Linking fails where another process was first; its key is the one that counts.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+    return [path.read_text().strip()]

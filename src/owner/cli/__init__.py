@@ -1,0 +1,34 @@
+"""The `owner` command."""
+
+import sys
+
+import typer
+
+from owner.cli import closure, db, demo, doctor, migrate, quarantine, secrets, serve, tenant, twilio, work
+from owner.models.errors import OwnerError
+
+app = typer.Typer(
+    help="A multi-tenant conversation manager on Twilio.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.command("serve")(serve.serve)
+app.command("work")(work.work)
+app.command("demo")(demo.demo)
+app.command("migrate")(migrate.migrate)
+app.command("doctor")(doctor.doctor)
+app.add_typer(db.app, name="db", help="The database: its URL, stopping the embedded one.")
+app.add_typer(tenant.app, name="tenant", help="Set up tenants.")
+app.add_typer(twilio.app, name="twilio", help="Connect Twilio accounts.")
+app.add_typer(secrets.app, name="secrets", help="Make and rotate encryption keys.")
+app.add_typer(quarantine.app, name="quarantine", help="Webhooks that belong to nobody.")
+app.add_typer(closure.app, name="closure", help="Try and measure the closure detector.")
+
+
+def main() -> None:
+    """Run a command; what can go wrong on purpose is one sentence, not a traceback."""
+    try:
+        app()
+    except OwnerError as problem:
+        print(f"owner: {problem.message}", file=sys.stderr)  # noqa: T201 - this is what the person reads
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

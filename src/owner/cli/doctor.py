@@ -1,0 +1,68 @@
+"""`owner doctor`: is everything in place?"""
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import nullcontext
+
+import typer
+
+from owner import bootstrap
+from owner.cli.context import out
+from owner.db.database import Database
+from owner.models.errors import OwnerError, Unavailable
+from owner.services.secrets_box import FernetBox
+from owner.settings import Settings, get_settings
+
+
+def doctor() -> None:
+    """Check settings, key, database, role and schema; say what to do about each that is wrong."""
+    settings = get_settings()
+    embedded = settings.uses_embedded_database
+    with bootstrap.embedded_server(settings).visit() if embedded else nullcontext():
+        is_well = asyncio.run(_examine(settings))
+    if not is_well:
+        raise typer.Exit(1)
+
+
+async def _examine(settings: Settings) -> bool:
+    findings = [_key(settings), _public_url(settings)]
+    try:
+        database = await Database.connect(bootstrap.application_url(settings), pool_size=2)
+    except Unavailable as problem:
+        findings.append(_finding("database", problem))
+    else:
+        findings.append(_finding("database"))
+        findings.append(_finding("schema", await _caught(database.refuse_other_schema())))
+        findings.append(_finding("role", await _caught(database.refuse_unsafe_role())))
+        await database.close()
+    return all(findings)
+
+
+def _key(settings: Settings) -> bool:
+    try:
+        FernetBox(bootstrap.secret_keys(settings))
+    except OwnerError as problem:
+        return _finding("secret key", problem)
+    return _finding("secret key")
+
+
+def _public_url(settings: Settings) -> bool:
+    """Not being set is no error on a laptop, but nothing that Twilio could reach either."""
+    if settings.public_url is None:
+        out.print("[yellow]![/yellow] public URL: OWNER_PUBLIC_URL is not set, so Twilio can't reach this.")
+        return True
+    return _finding("public URL")
+
+
+async def _caught(check: Awaitable[None]) -> OwnerError | None:
+    try:
+        await check
+    except OwnerError as problem:
+        return problem
+    return None
+
+
+def _finding(name: str, problem: OwnerError | None = None) -> bool:
+    mark, words = ("[green]✓[/green]", "fine") if problem is None else ("[red]✗[/red]", problem.message)
+    out.print(f"{mark} {name}: {words}")
+    return problem is None

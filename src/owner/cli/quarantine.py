@@ -1,0 +1,26 @@
+"""`owner quarantine`: webhooks that belong to nobody."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from owner.cli.context import out, with_services
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def quarantine() -> None:
+    """Webhooks that belong to nobody."""
+
+
+@app.command("list")
+def list_latest(limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20) -> None:
+    """Show the latest: when, why, for which URL. Parameters hold customers' words and are not shown."""
+    rows = with_services(lambda services: services.webhooks.list_quarantined(limit=limit))
+    table = Table("id", "when", "reason", "owner", "path")
+    for row in rows:
+        when = f"{row.created_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(str(row.quarantine_id), when, row.reason, str(row.owner_id or ""), row.path)
+    out.print(table)

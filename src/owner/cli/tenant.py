@@ -1,0 +1,29 @@
+"""`owner tenant`: set up tenants."""
+
+from typing import Annotated
+
+import typer
+
+from owner.cli.context import answer, read_input, with_services
+from owner.models.owner import OwnerCreate
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def tenants() -> None:
+    """Set up tenants."""
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="The company's name.")],
+    *,
+    email: Annotated[str, typer.Option(help="Of the first person, an ADMIN.")],
+    password: Annotated[str, typer.Option(help="Of the first person; at least 8 characters.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """Make a company with its first person and an API key, which is shown this once."""
+    wanted = read_input(OwnerCreate, name=name, email=email, password=password)
+    tenant = with_services(lambda services: services.tenants.create(wanted))
+    answer({"owner_id": tenant.owner_id, "user_id": tenant.user_id, "api_key": tenant.api_key}, as_json=as_json)

@@ -1,0 +1,13 @@
+"""`owner work`: jobs and schedules."""
+
+import asyncio
+
+from owner import bootstrap
+from owner.cli.context import database, out
+
+
+def work() -> None:
+    """Send messages, fetch files, end what is due; run as many of these as you like."""
+    with database(stay="hold") as settings:
+        out.print("Owner works. Ctrl-C ends it.")
+        asyncio.run(bootstrap.work(settings))

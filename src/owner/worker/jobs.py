@@ -1,0 +1,49 @@
+"""The jobs: a name, the ids that come with it, one use case."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+from pgqueuer.domain.errors import RetryRequested
+
+from owner.services.catalog import Services
+
+Job = Callable[..., Awaitable[None]]
+SHORTEST_DELAY: Final = timedelta(milliseconds=100)
+
+
+async def message_queued(services: Services, *, owner_id: int, conv_id: int) -> None:
+    """Send what waits in a conversation; come back when the first of it may be tried again."""
+    again = await services.deliveries.deliver(owner_id, conv_id)
+    if again is not None:
+        raise RetryRequested(delay=max(again, SHORTEST_DELAY), reason="waits for its next attempt")
+
+
+async def media_arrived(services: Services, *, owner_id: int, media_id: int) -> None:
+    """Fetch a file of a message."""
+    await services.media.fetch(owner_id, media_id)
+
+
+async def conversations_due(services: Services) -> None:
+    """End what is over-age or idle."""
+    await services.timeouts.sweep()
+
+
+async def outbox_due(services: Services) -> None:
+    """Give work that lost its job a new one."""
+    await services.outbox_sweep.sweep()
+
+
+async def housekeeping_due(services: Services) -> None:
+    """Partitions ahead of time, old quarantine and job logs gone."""
+    await services.housekeeping.tidy()
+
+
+JOBS: Final[dict[str, Job]] = {"message_queued": message_queued, "media_arrived": media_arrived}
+
+SCHEDULES: Final[dict[str, tuple[str, Callable[[Services], Awaitable[None]]]]] = {
+    "conversations_due": ("* * * * * */30", conversations_due),
+    "outbox_due": ("* * * * * */5", outbox_due),
+    "housekeeping_due": ("17 * * * *", housekeeping_due),
+}
+
