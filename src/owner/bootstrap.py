@@ -33,7 +33,7 @@ from owner.services.inbound import InboundService
 from owner.services.media import MediaService
 from owner.services.messages import MessageService
 from owner.services.outbox_sweep import OutboxSweepService
-from owner.services.ports import Clock
+from owner.services.ports import Clock, MessageGateway
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
@@ -108,7 +108,9 @@ async def open_services(settings: Settings, *, clock: Clock | None = None) -> As
         await database.close()
 
 
-def wire(settings: Settings, database: Database, gateway: TwilioGateway, box: FernetBox, clock: Clock) -> Services:
+def wire(
+    settings: Settings, database: Database, gateway: MessageGateway, box: FernetBox, clock: Clock
+) -> Services:
     """Every use case with what it needs."""
     public_url = settings.public_url or DEFAULT_PUBLIC_URL
     twilio = TwilioService(database, clock=clock, secrets_box=box, gateway=gateway, public_url=public_url)
@@ -147,12 +149,12 @@ def create_app() -> FastAPI:
 
 async def work(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
     """Run jobs until SIGINT, SIGTERM or `stop`."""
-    stop = stop or _stop_on_signal()
+    stop = stop or stop_on_signal()
     async with open_services(settings) as services:
         await run_worker(services, stop=stop)
 
 
-def _stop_on_signal() -> asyncio.Event:
+def stop_on_signal() -> asyncio.Event:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

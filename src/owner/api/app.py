@@ -16,7 +16,9 @@ DESCRIPTION: Final = """
 Conversations with your customers over SMS and WhatsApp. Authenticate with `Authorization: Bearer <api key>`;
 errors are `application/problem+json` with a stable `code`; lists are `{"items": [], "next_cursor": null}`.
 """
-_PROBLEM: Final[dict[str, Any]] = {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+_PROBLEM: Final[dict[str, Any]] = {
+    "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}
+}
 REST_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     401: {"description": "No valid API key.", **_PROBLEM},
     404: {"description": "There is nothing here, or it is another owner's.", **_PROBLEM},
@@ -39,7 +41,12 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
             yield {"services": services}
 
     app = FastAPI(
-        title="Owner", version=__version__, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="Owner",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     install_error_handlers(app)
     app.add_middleware(BodyLimit)

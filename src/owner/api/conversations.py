@@ -20,12 +20,16 @@ router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 ConvId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses={200: {"description": "It was open already."}})
+@router.post(
+    "", status_code=status.HTTP_201_CREATED, responses={200: {"description": "It was open already."}}
+)
 async def create_or_get_conversation(
     create: ConversationCreate, services: UseCases, caller: Caller, response: Response
 ) -> ConversationResponse:
     """Open a conversation by writing first, or find the one that is open: 201 if created, 200 if found."""
-    conversation, is_new = await services.conversations.create_or_get(caller.owner_id, create, by=caller.actor)
+    conversation, is_new = await services.conversations.create_or_get(
+        caller.owner_id, create, by=caller.actor
+    )
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return ConversationResponse.model_validate(conversation)
 
@@ -69,7 +73,9 @@ async def extend_conversation(
 ) -> ConversationResponse:
     """Let a conversation live longer than its maximum age."""
     by_time = timedelta(minutes=(extend or ConversationExtend()).minutes)
-    conversation = await services.conversations.extend(caller.owner_id, conv_id, by_time=by_time, by=caller.actor)
+    conversation = await services.conversations.extend(
+        caller.owner_id, conv_id, by_time=by_time, by=caller.actor
+    )
     return ConversationResponse.model_validate(conversation)
 
 

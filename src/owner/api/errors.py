@@ -55,7 +55,9 @@ def http_status(error: errors.OwnerError) -> HTTPStatus:
     return next(HTTP_STATUS[ancestor] for ancestor in type(error).__mro__ if ancestor in HTTP_STATUS)
 
 
-def problem(status: HTTPStatus, *, code: str, detail: str, headers: dict[str, str] | None = None, **facts: Any) -> JSONResponse:
+def problem(
+    status: HTTPStatus, *, code: str, detail: str, headers: dict[str, str] | None = None, **facts: Any
+) -> JSONResponse:
     """A problem+json answer."""
     content = {
         "type": "about:blank",
@@ -82,7 +84,10 @@ async def _on_owner_error(_request: Request, error: Exception) -> JSONResponse:
 async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     found = [
-        {"field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]), "detail": item["msg"]}
+        {
+            "field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]),
+            "detail": item["msg"],
+        }
         for item in error.errors()
     ]
     return problem(

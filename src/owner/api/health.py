@@ -38,7 +38,9 @@ async def get_health(services: UseCases, response: Response) -> HealthResponse:
     return HealthResponse(
         status="ok" if health.is_schema_current else "migration needed",
         database="ok",
-        database_round_trip_ms=round(health.database_round_trip / timedelta(milliseconds=1).total_seconds(), 3),
+        database_round_trip_ms=round(
+            health.database_round_trip / timedelta(milliseconds=1).total_seconds(), 3
+        ),
         revision=health.revision,
         expected_revision=health.expected_revision,
         jobs_ready=health.jobs_ready,

@@ -15,7 +15,9 @@ router = APIRouter(prefix="/v1/conversations/{conv_id}/messages", tags=["message
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED)
-async def send_message(conv_id: ConvId, create: MessageCreate, services: UseCases, caller: Caller) -> MessageResponse:
+async def send_message(
+    conv_id: ConvId, create: MessageCreate, services: UseCases, caller: Caller
+) -> MessageResponse:
     """Send a text, files or an approved template. Stored when this answers; sent by a worker right after."""
     message = await services.messages.send(caller.owner_id, conv_id, create, by=caller.actor)
     return _shown(message, ())

@@ -88,5 +88,7 @@ class _Counted:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     error = PayloadTooLarge(f"The request body is larger than {MAXIMUM_BODY} bytes.")
-    answer = problem(http_status(error), code=error.code, detail=error.message, headers={"Connection": "close"})
+    answer = problem(
+        http_status(error), code=error.code, detail=error.message, headers={"Connection": "close"}
+    )
     await answer(scope, receive, send)

@@ -51,7 +51,9 @@ async def receive_status(request: Request, services: UseCases, webhook_key: str 
     """A delivery status: 204, also for a message that is not ours."""
     signed, signers = await _authenticate(request, services, webhook_key, "status")
     msg_id = request.query_params.get("msg_id", "")
-    ours = int(msg_id) if msg_id.isascii() and msg_id.isdigit() and len(msg_id) < len(str(MAXIMUM_ID)) else None
+    ours = (
+        int(msg_id) if msg_id.isascii() and msg_id.isdigit() and len(msg_id) < len(str(MAXIMUM_ID)) else None
+    )
     callback = status_callback(signed.pairs, ours)
     known = [await services.delivery_statuses.record(signer.owner.owner_id, callback) for signer in signers]
     RECEIVED.labels("status", "stored" if any(known) else "unknown").inc()

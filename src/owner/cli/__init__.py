@@ -8,7 +8,9 @@ from owner.cli import closure, db, demo, doctor, migrate, quarantine, secrets, s
 from owner.models.errors import OwnerError
 
 app = typer.Typer(
-    help="A multi-tenant conversation manager on Twilio.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="A multi-tenant conversation manager on Twilio.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 app.command("serve")(serve.serve)
 app.command("work")(work.work)

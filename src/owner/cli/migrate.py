@@ -21,7 +21,9 @@ class Direction(StrEnum):
 
 def migrate(
     direction: Annotated[Direction, typer.Argument(help="up or down")] = Direction.UP,
-    revision: Annotated[str | None, typer.Argument(help="By default the newest; for down, one step back.")] = None,
+    revision: Annotated[
+        str | None, typer.Argument(help="By default the newest; for down, one step back.")
+    ] = None,
 ) -> None:
     """Bring the schema to what this program needs, or take it back."""
     settings = get_settings()

@@ -18,4 +18,6 @@ def generate() -> None:
 def rotate() -> None:
     """Encrypt every stored secret with the newest key of OWNER_SECRET_KEY; then the others may go."""
     count = with_services(lambda services: services.twilio.rotate_secrets())
-    out.print(f"Twilio accounts that now use the newest key: {count}. Former keys may leave OWNER_SECRET_KEY.")
+    out.print(
+        f"Twilio accounts that now use the newest key: {count}. Former keys may leave OWNER_SECRET_KEY."
+    )

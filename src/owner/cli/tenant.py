@@ -26,4 +26,6 @@ def create(
     """Make a company with its first person and an API key, which is shown this once."""
     wanted = read_input(OwnerCreate, name=name, email=email, password=password)
     tenant = with_services(lambda services: services.tenants.create(wanted))
-    answer({"owner_id": tenant.owner_id, "user_id": tenant.user_id, "api_key": tenant.api_key}, as_json=as_json)
+    answer(
+        {"owner_id": tenant.owner_id, "user_id": tenant.user_id, "api_key": tenant.api_key}, as_json=as_json
+    )

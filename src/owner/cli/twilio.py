@@ -24,7 +24,9 @@ def connect(
     auth_token: Annotated[str, typer.Option(help="The account's auth token: it signs webhooks.")],
     number: Annotated[list[str], typer.Option(help="+… or whatsapp:+…; give it once for each.")],
     messaging_service_sid: Annotated[str | None, typer.Option(help="MG…")] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Ask Twilio whether the credentials are right.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Ask Twilio whether the credentials are right.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Store an account, and print the URLs to enter in Twilio's console."""
@@ -44,6 +46,10 @@ def connect(
 
     account, inbound_url, status_url = with_services(use)
     answer(
-        {"twilio_account_id": account.twilio_account_id, "inbound_url": inbound_url, "status_url": status_url},
+        {
+            "twilio_account_id": account.twilio_account_id,
+            "inbound_url": inbound_url,
+            "status_url": status_url,
+        },
         as_json=as_json,
     )

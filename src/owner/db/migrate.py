@@ -9,7 +9,7 @@ import sqlalchemy
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from psycopg import conninfo, sql
+from psycopg import conninfo
 
 from owner.models.errors import DatabaseUnavailable, InvalidInput
 
@@ -98,8 +98,7 @@ def _current(connection: sqlalchemy.Connection) -> str | None:
 
 def _grant_application(connection: sqlalchemy.Connection, role: str) -> None:
     """Make the application's role a member of `owner_app`, and let it read which revision is in place."""
-    cursor = connection.connection.cursor()
-    cursor.execute(sql.SQL("GRANT owner_app TO {}").format(sql.Identifier(role)))
-    cursor.execute("GRANT SELECT ON public.alembic_version TO owner_app")
-    cursor.close()
+    quoted = connection.dialect.identifier_preparer.quote_identifier(role)
+    connection.exec_driver_sql(f"GRANT owner_app TO {quoted}")
+    connection.exec_driver_sql("GRANT SELECT ON public.alembic_version TO owner_app")
     connection.commit()

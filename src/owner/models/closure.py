@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
-from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
+from owner.models.closure_keywords import DEFAULT, ClosureKeywords, own_tree
 from owner.models.closure_message import COMMANDS, STRONG, Reading, read_message
 from owner.models.closure_phrases import Section
 from owner.models.closure_scores import (
@@ -28,7 +28,7 @@ DETECTOR_VERSION: Final = "rules-1"
 KEYWORD_WEIGHT: Final = 0.5  # what the message says
 PATTERN_WEIGHT: Final = 0.3  # how much of it is about the end
 CONTEXT_WEIGHT: Final = 0.2  # what came before
-assert KEYWORD_WEIGHT + PATTERN_WEIGHT + CONTEXT_WEIGHT == FULL  # noqa: PLR0133
+assert KEYWORD_WEIGHT + PATTERN_WEIGHT + CONTEXT_WEIGHT == FULL
 
 CONFIRM_AT: Final = 0.6  # at or above: ask the customer, where the owner wants it
 CLOSE_AT: Final = 0.8  # at or above: close without asking
@@ -102,11 +102,14 @@ def score(
     """
     context = context or {}
     reading = _button_reading(context) or _read(text, keywords)
-    case = Case(reading, _agent_before(history, reading), context, is_stale=age is not None and age >= STALE_AFTER)
+    case = Case(
+        reading, _agent_before(history, reading), context, is_stale=age is not None and age >= STALE_AFTER
+    )
     modifier = _duration_modifier(history, case)
     scores, signals = _scores(case)
     confidence = round(
-        (KEYWORD_WEIGHT * scores[0] + PATTERN_WEIGHT * scores[1] + CONTEXT_WEIGHT * scores[2]) * modifier, PLACES
+        (KEYWORD_WEIGHT * scores[0] + PATTERN_WEIGHT * scores[1] + CONTEXT_WEIGHT * scores[2]) * modifier,
+        PLACES,
     )
     decision = _decide(confidence, confirm_at, close_at)
     return ClosureScore(confidence, decision, *scores, modifier, tuple(signals))
@@ -188,7 +191,10 @@ def answers_closing_question(text: str) -> bool | None:
     """Yes or no to "may I close?"; None for anything else."""
     reading = read_message(text)
     strong = reading.find(STRONG)
-    if any(item.section in (Section.WAIT, Section.NEGATION) for item in reading.vetoes) or reading.turned_round:
+    if (
+        any(item.section in (Section.WAIT, Section.NEGATION) for item in reading.vetoes)
+        or reading.turned_round
+    ):
         return False
     if not strong and reading.opens_with is Section.NO:
         return False

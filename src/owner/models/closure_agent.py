@@ -8,9 +8,8 @@ from owner.models.closure_text import Clause, clauses_of
 _READ_AT_MOST: Final = 600  # characters from the end; what counts is asked there
 _CLOSING_STEMS: Final = ("encer", "fech", "finali", "termin", "conclu", "cer", "clos", "finish")
 _STEM_OF_CONVERSATIONS: Final = "encer"  # nobody says "encerrar" of a shopping cart without naming it
-_QUESTIONS: Final = frozenset(
-    {Section.ASKS_TO_CLOSE, Section.ASKS_ITEMS, Section.ASKS_MORE, Section.ASKS_ALL}
-)
+_ABOUT_THE_END: Final = (Section.ASKS_TO_CLOSE, Section.ASKS_MORE, Section.ASKS_ALL)
+_QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS})
 
 
 class AgentTurn(NamedTuple):
@@ -26,7 +25,7 @@ class AgentTurn(NamedTuple):
     @property
     def asks_something_else(self) -> bool:
         """It waits for an answer that has nothing to do with the end of the conversation."""
-        return self.is_question and not self.did(Section.ASKS_MORE, Section.ASKS_ALL, Section.ASKS_TO_CLOSE)
+        return self.is_question and (self.did(Section.ASKS_ITEMS) or not self.did(*_ABOUT_THE_END))
 
 
 SILENT: Final = AgentTurn({}, is_question=False, closes_other=False)

@@ -33,6 +33,7 @@ _TAKES_A_TAIL: Final = frozenset({Section.DONE, Section.THAT_IS_IT, Section.AFTE
 _ENDS_A_REASON: Final = _LOUD | STRONG | {Section.THANKS, Section.BUT, Section.NUMBER}
 _ENDS_A_NEGATION: Final = frozenset({Section.THANKS, Section.DONE})
 _PRECEDES_AN_ORDER: Final = _EVIDENCE - {Section.NO, Section.DONE}
+_SPACES_OF_A_DECLINE: Final = 2
 _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the thanks are for
 
 
@@ -40,8 +41,12 @@ _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the
 class Reading:
     """A message taken apart."""
 
-    evidence: list[Item] = field(default_factory=list)  # what speaks for the end and has nothing open after it
-    vetoes: list[Item] = field(default_factory=list)  # what keeps the conversation open, whatever else is said
+    evidence: list[Item] = field(
+        default_factory=list
+    )  # what speaks for the end and has nothing open after it
+    vetoes: list[Item] = field(
+        default_factory=list
+    )  # what keeps the conversation open, whatever else is said
     left_over: list[Item] = field(default_factory=list)  # what no list explains
     deferred: list[Item] = field(default_factory=list)  # left over too, but put off: "I'll book it later"
     turned_round: list[Item] = field(default_factory=list)  # "não é só isso": or is it "não, é só isso"?
@@ -76,6 +81,13 @@ class _Role(Enum):
     VETO = auto()  # left over, and forbids to close
 
 
+def _puts_off(item: Item) -> bool:
+    """ "Later", "myself", or a "no" of several words that says to what: "no need to book"."""
+    return item.section is Section.DEFERRAL or (
+        item.section is Section.NO and item.words.count(" ") >= _SPACES_OF_A_DECLINE
+    )
+
+
 class _ClauseReader:
     """Goes through one clause and adds to the reading."""
 
@@ -87,7 +99,7 @@ class _ClauseReader:
         self.reason_left = 0  # words that may still belong to "thanks for …"
         self.is_negated = False
         self.has_open = False
-        self.is_deferral = any(item.section is Section.DEFERRAL for item in items) and not any(
+        self.is_deferral = any(_puts_off(item) for item in items) and not any(
             item.section in _LOUD for item in items
         )
 
@@ -179,8 +191,6 @@ class _ClauseReader:
         """ "I need" tells no more after "that is all", and asks for something anywhere else."""
         if self.previous not in _TAKES_A_TAIL:
             return _Role.VETO
-        if self.previous is Section.THAT_IS_IT and self.reading.evidence:
-            self.reading.evidence[-1] = self.reading.evidence[-1]._replace(section=Section.DONE)
         return _Role.NEUTRAL
 
     def _after_thanks(self, _item: Item, _position: int) -> _Role:

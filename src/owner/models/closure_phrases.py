@@ -56,6 +56,7 @@ class Section(StrEnum):
     ASKS_ITEMS = "agent: more items"
     ASKS_MORE = "agent: anything else"
     ASKS_ALL = "agent: is that all"
+    SEARCHES_AGAIN = "agent: another search"
     SAYS_GOODBYE = "agent: goodbye"
     AT_YOUR_SERVICE = "agent: at your service"
     SETTLED = "agent: settled"
@@ -165,7 +166,9 @@ def lexicon() -> Lexicon:
         asked=tree_of((line, section) for line, section in lines if section in _OF_AGENTS),
         sets={name: _words_under(name, lines) for name in _WORD_SETS},
         corrections=_corrections(singles),
-        known=frozenset(word for line, section in lines if section not in _NOT_SAID for word in words_of(line)),
+        known=frozenset(
+            word for line, section in lines if section not in _NOT_SAID for word in words_of(line)
+        ),
     )
 
 

@@ -24,6 +24,8 @@ WORTH: Final[dict[Section, float]] = {
     Section.NO: 0.0,
 }
 
+THANKS_INSTEAD_OF_AN_ANSWER: Final = 0.5  # the agent asked something else and still waits
+
 # How much of a closing remains in the shape of a message, as pattern score.
 NAMED_GOODBYE: Final = 0.9  # "tchau, Joana"
 NAMED_THANKS: Final = 0.6  # "obrigado, Joana", or is it "obrigado, comprovante"?
@@ -73,7 +75,9 @@ class Case:
     @property
     def is_more_declined(self) -> bool:
         """A "no" to an offer of more help."""
-        offered = self.agent.did(Section.ASKS_MORE, Section.AT_YOUR_SERVICE, Section.SAYS_GOODBYE)
+        offered = self.agent.did(
+            Section.ASKS_MORE, Section.SEARCHES_AGAIN, Section.AT_YOUR_SERVICE, Section.SAYS_GOODBYE
+        )
         return offered and not self.agent.did(Section.ASKS_ITEMS) and self.reading.opens_with is Section.NO
 
 
@@ -149,6 +153,8 @@ def _worth(item: Item, position: int, case: Case) -> float:
         return _worth_of_greeting(position, case)
     if section is Section.THAT_IS_IT:
         return _worth_of_that_is_it(case)
+    if section is Section.THANKS and agent.asks_something_else:
+        return THANKS_INSTEAD_OF_AN_ANSWER
     if section is Section.SAME_TO_YOU and agent.did(Section.SAYS_GOODBYE):
         return FULL
     if section is Section.GOODBYE_OR_VERB and agent.asks_something_else:

@@ -4,10 +4,14 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
-_DELETED: Final = "'’‘`´ʼ\u200b\u200c\u200d\ufeff\u2060\ufe0e\ufe0f"  # apostrophes; what joins or colours emoji
+_DELETED: Final = (
+    "'’‘`´ʼ\u200b\u200c\u200d\ufeff\u2060\ufe0e\ufe0f"  # apostrophes; what joins or colours emoji
+)
 _BLANK: Final = '"“”«»()[]{}*_~<>¡¿|\t\r'  # quotes, brackets, WhatsApp's bold and italic
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
-_LETTERS_END: Final = 0x3100  # below: the scripts worth remembering; above: rare signs, folded again each time
+_LETTERS_END: Final = (
+    0x3100  # below: the scripts worth remembering; above: rare signs, folded again each time
+)
 _FANCY_LETTERS: Final = range(0x1D400, 0x1D800)  # the bold and script letters of "𝐭𝐜𝐡𝐚𝐮"
 _EMOJI: Final = range(0x1F000, 0x1FB00)
 _LONGEST_FOLD: Final = 3  # one sign stands for a whole Arabic sentence; nobody gets that expanded

@@ -46,4 +46,3 @@ SCHEDULES: Final[dict[str, tuple[str, Callable[[Services], Awaitable[None]]]]] =
     "outbox_due": ("* * * * * */5", outbox_due),
     "housekeeping_due": ("17 * * * *", housekeeping_due),
 }
-

@@ -2,7 +2,11 @@
 
 from alembic import context
 
-with context.begin_transaction() if context.is_offline_mode() else context.config.attributes["connection"].begin():
+with (
+    context.begin_transaction()
+    if context.is_offline_mode()
+    else context.config.attributes["connection"].begin()
+):
     context.configure(
         connection=context.config.attributes["connection"],
         transaction_per_migration=False,

@@ -1,0 +1,156 @@
+"""`owner demo`: everything on this machine, and one conversation played through it."""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+import aiohttp
+import typer
+import uvloop
+
+from owner import bootstrap
+from owner.api.app import create_api
+from owner.cli.context import database, out
+from owner.cli.demo_play import Cast, StepFailed, play
+from owner.cli.local_server import listen, serving, url_of
+from owner.integrations.simulator import SimulatorClient, create_simulator
+from owner.models.owner import OwnerCreate
+from owner.models.twilio_account import TwilioAccountCreate
+from owner.services.catalog import Services
+from owner.settings import Settings
+from owner.worker.runner import run_worker
+
+WHATSAPP: Final = "whatsapp:+551150284400"
+SMS: Final = "+551150284400"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoTenant:
+    """Bakery of the demo; kept in the data folder, so that the next start finds it again."""
+
+    owner_id: int
+    api_key: str = field(repr=False)
+    account_sid: str
+    auth_token: str = field(repr=False)
+    inbound_path: str
+
+
+def demo(
+    *,
+    stop_after: Annotated[
+        bool, typer.Option("--exit", help="Stop after the play: 0 if all of it was seen, else 1.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(help="Port of the API, or the next free one.", min=1, max=65000)
+    ] = 8000,
+) -> None:
+    """Start database, API, worker and a simulated Twilio; play a conversation; stay up."""
+    os.environ.setdefault("OWNER_LOG_LEVEL", "ERROR")  # the play speaks for itself
+    with database(stay="hold") as settings, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        is_well = runner.run(_run(settings, port=port, stop_after=stop_after))
+    if not is_well:
+        raise typer.Exit(1)
+
+
+async def _run(settings: Settings, *, port: int, stop_after: bool) -> bool:
+    stop = bootstrap.stop_on_signal()
+    async with _stage(settings, port=port, stop=stop) as cast:
+        try:
+            await play(cast)
+        except StepFailed as failure:
+            out.print(f"\n[bold red]✗ {failure}[/bold red]")
+            return False
+        out.print("\n[bold green]✓ Every step was seen in the database.[/bold green]")
+        if not stop_after:
+            _show_the_way(cast, settings)
+            await stop.wait()
+            out.print("\nStopping …")
+        return True
+
+
+@asynccontextmanager
+async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> AsyncIterator[Cast]:
+    """API, worker and simulator, each over real HTTP, with the demo's tenant connected."""
+    api_socket = listen(port)
+    simulator_socket = listen(api_socket.getsockname()[1] + 1)
+    settings = settings.model_copy(
+        update={"public_url": url_of(api_socket), "twilio_api_url": url_of(simulator_socket)}
+    )
+    async with (
+        serving(create_simulator(), simulator_socket),
+        serving(create_api(lambda: bootstrap.open_services(settings)), api_socket),
+        bootstrap.open_services(settings) as services,
+        aiohttp.ClientSession() as session,
+    ):
+        worker = asyncio.create_task(run_worker(services, stop=stop))
+        tenant = await _find_or_make_tenant(services, settings.home / "demo.json")
+        simulator = SimulatorClient(url_of(simulator_socket), session)
+        inbound_url = services.public_url + tenant.inbound_path
+        await simulator.register_account(
+            tenant.account_sid, tenant.auth_token, numbers=[WHATSAPP, SMS], inbound_url=inbound_url
+        )
+        yield Cast(
+            services,
+            session,
+            simulator,
+            tenant.owner_id,
+            tenant.api_key,
+            tenant.account_sid,
+            inbound_url,
+            WHATSAPP,
+            SMS,
+        )
+        stop.set()
+        await worker
+
+
+async def _find_or_make_tenant(services: Services, path: Path) -> DemoTenant:
+    if path.exists():
+        return DemoTenant(**json.loads(path.read_text()))
+    made = await services.tenants.create(
+        OwnerCreate(
+            name="Padaria Central",
+            email=f"demo-{secrets.token_hex(4)}@example.com",
+            password=secrets.token_urlsafe(16),
+        )
+    )
+    account_sid, auth_token = f"AC{secrets.token_hex(16)}", secrets.token_hex(16)
+    account = await services.twilio.connect(
+        made.owner_id,
+        TwilioAccountCreate(account_sid=account_sid, auth_token=auth_token, phone_numbers=[WHATSAPP, SMS]),
+    )
+    inbound_path = services.twilio.inbound_url(account).removeprefix(services.public_url)
+    tenant = DemoTenant(made.owner_id, made.api_key, account_sid, auth_token, inbound_path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(asdict(tenant), file)
+    return tenant
+
+
+def _show_the_way(cast: Cast, settings: Settings) -> None:
+    """What to try next, ready to paste."""
+    api, simulator = cast.services.public_url, cast.simulator.base_url
+    home = "" if "OWNER_HOME" not in os.environ else f"OWNER_HOME={settings.home} "
+    out.print(f"""
+[bold]It keeps running.[/bold] Ctrl-C ends it; the next start finds this data again ({settings.home}).
+
+  The REST API   {api}/docs
+  Health         {api}/health
+  Twilio         {simulator}/simulator/messages  (simulated)
+
+[bold]List the conversations[/bold]
+  curl -s -H 'Authorization: Bearer {cast.api_key}' {api}/v1/conversations
+
+[bold]Write as a customer[/bold]
+  curl -s {simulator}/simulator/phones/whatsapp:+5511912345678/messages \\
+    -H 'Content-Type: application/json' -d '{{"to": "{WHATSAPP}", "body": "Oi, vocês abrem amanhã?"}}'
+
+[bold]Look into the database[/bold] (only this owner's rows, whatever you select)
+  psql "$({home}.venv/bin/owner db url)" -c "SET app.owner_id = '{cast.owner_id}'; SELECT * FROM conversations"
+""")
