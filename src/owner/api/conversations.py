@@ -38,6 +38,7 @@ async def create_or_get_conversation(
 async def list_conversations(
     services: UseCases,
     caller: Caller,
+    *,
     status: ConversationStatus | None = None,
     channel: Channel | None = None,
     limit: Limit = 50,

@@ -1,6 +1,5 @@
 """Whether the product works."""
 
-from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
@@ -9,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from owner.api.dependencies import UseCases
 from owner.models.entity import DTO
 from owner.models.errors import DatabaseUnavailable
+from owner.services.health import Health
 
 router = APIRouter(tags=["health"])
 
@@ -24,6 +24,18 @@ class HealthResponse(DTO):
     jobs_ready: int | None = None
     oldest_job_waits_s: float | None = None
 
+    @classmethod
+    def of(cls, health: Health) -> "HealthResponse":
+        return cls(
+            status="ok" if health.is_schema_current else "migration needed",
+            database="ok",
+            database_round_trip_ms=round(health.database_round_trip * 1000, 3),
+            revision=health.revision,
+            expected_revision=health.expected_revision,
+            jobs_ready=health.jobs_ready,
+            oldest_job_waits_s=round(health.oldest_job_waits, 3),
+        )
+
 
 @router.get("/health", responses={503: {"model": HealthResponse}})
 async def get_health(services: UseCases, response: Response) -> HealthResponse:
@@ -35,17 +47,7 @@ async def get_health(services: UseCases, response: Response) -> HealthResponse:
         return HealthResponse(status="unavailable", database="unreachable")
     if not health.is_schema_current:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    return HealthResponse(
-        status="ok" if health.is_schema_current else "migration needed",
-        database="ok",
-        database_round_trip_ms=round(
-            health.database_round_trip / timedelta(milliseconds=1).total_seconds(), 3
-        ),
-        revision=health.revision,
-        expected_revision=health.expected_revision,
-        jobs_ready=health.jobs_ready,
-        oldest_job_waits_s=round(health.oldest_job_waits, 3),
-    )
+    return HealthResponse.of(health)
 
 
 @router.get("/metrics", include_in_schema=False)

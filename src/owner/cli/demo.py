@@ -32,7 +32,7 @@ SMS: Final = "+551150284400"
 
 @dataclass(frozen=True, slots=True)
 class DemoTenant:
-    """Bakery of the demo; kept in the data folder, so that the next start finds it again."""
+    """The bakery of the demo; kept in the data folder, so that the next start finds it again."""
 
     owner_id: int
     api_key: str = field(repr=False)
@@ -111,8 +111,9 @@ async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> Async
 
 
 async def _find_or_make_tenant(services: Services, path: Path) -> DemoTenant:
-    if path.exists():
-        return DemoTenant(**json.loads(path.read_text()))
+    known = _read_tenant(path)
+    if known is not None:
+        return known
     made = await services.tenants.create(
         OwnerCreate(
             name="Padaria Central",
@@ -127,10 +128,18 @@ async def _find_or_make_tenant(services: Services, path: Path) -> DemoTenant:
     )
     inbound_path = services.twilio.inbound_url(account).removeprefix(services.public_url)
     tenant = DemoTenant(made.owner_id, made.api_key, account_sid, auth_token, inbound_path)
+    _keep_tenant(path, tenant)
+    return tenant
+
+
+def _read_tenant(path: Path) -> DemoTenant | None:
+    return DemoTenant(**json.loads(path.read_text())) if path.exists() else None
+
+
+def _keep_tenant(path: Path, tenant: DemoTenant) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(asdict(tenant), file)
-    return tenant
 
 
 def _show_the_way(cast: Cast, settings: Settings) -> None:
@@ -152,5 +161,5 @@ def _show_the_way(cast: Cast, settings: Settings) -> None:
     -H 'Content-Type: application/json' -d '{{"to": "{WHATSAPP}", "body": "Oi, vocês abrem amanhã?"}}'
 
 [bold]Look into the database[/bold] (only this owner's rows, whatever you select)
-  psql "$({home}.venv/bin/owner db url)" -c "SET app.owner_id = '{cast.owner_id}'; SELECT * FROM conversations"
+  psql "$({home}.venv/bin/owner db url)" -c "SET app.owner_id = '{cast.owner_id}'; TABLE conversations"
 """)

@@ -202,7 +202,7 @@ async def _show_score(cast: Cast, conversation: Conversation, text: str) -> None
     result = score(history, text)
     parts = f"0.5·{result.keyword_score:g} + 0.3·{result.pattern_score:g} + 0.2·{result.context_score:g}"
     out.print(
-        f"         [dim]closure ({parts}) × {result.duration_modifier:g} = [bold]{result.confidence:g} {result.decision}[/bold][/dim]"
+        f"         [dim]closure ({parts}) · {result.duration_modifier:g} = [bold]{result.confidence:g} {result.decision}[/bold][/dim]"
     )
     for signal in result.signals:
         out.print(f"         [dim]  {signal.name} {signal.weight:+g}: {signal.words}[/dim]")

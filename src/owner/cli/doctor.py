@@ -1,4 +1,4 @@
-"""`owner doctor`: is everything in place?"""
+"""`owner doctor` tells whether everything is in place."""
 
 import asyncio
 from collections.abc import Awaitable

@@ -98,8 +98,7 @@ class Database:
         try:
             await connection.execute(begin)
             yield connection
-            if await connection.execute("COMMIT") != "COMMIT":
-                raise TransactionAborted
+            await _commit(connection)
         except BaseException as problem:
             await _roll_back(connection)
             if isinstance(problem, _RESOLVED_LATER):
@@ -162,6 +161,11 @@ async def _speak_json(connection: Connection) -> None:
         encoder=lambda value: b"\x01" + to_json(value),
         decoder=lambda value: from_json(value[1:]),
     )
+
+
+async def _commit(connection: Connection) -> None:
+    if await connection.execute("COMMIT") != "COMMIT":
+        raise TransactionAborted
 
 
 async def _roll_back(connection: Any) -> None:

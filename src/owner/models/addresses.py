@@ -11,6 +11,7 @@ _PREFIXES: Final = {"whatsapp": Channel.WHATSAPP, "messenger": Channel.MESSENGER
 _BRAZIL: Final = 55
 _BRAZILIAN_MOBILE_LENGTH: Final = 11  # area code (2), ninth digit, number (8)
 _MAXIMUM_LENGTH: Final = 255
+_SHORT_CODES: Final = range(3, 9)  # digits of the short codes of the world
 
 
 class Address(NamedTuple):
@@ -69,11 +70,12 @@ def parse_phone_number(raw: str, *, field: str | None = None) -> Address:
 
 
 def _is_short_code(address: Address) -> bool:
+    digits = address.value
     return (
         address.channel is Channel.SMS
-        and address.value.isascii()
-        and address.value.isdigit()
-        and 3 <= len(address.value) <= 8
+        and digits.isascii()
+        and digits.isdigit()
+        and len(digits) in _SHORT_CODES
     )
 
 

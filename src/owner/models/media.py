@@ -1,8 +1,13 @@
 """Files of messages: fetched from the provider, stored here, served to those who may see them."""
 
+from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
+from typing import Final
 
 from owner.models.entity import Entity, Moment
+
+MAXIMUM_ATTEMPTS: Final = 8
 
 
 class MediaStatus(StrEnum):
@@ -29,3 +34,23 @@ class Media(Entity):
     error: str | None = None
     created_at: Moment
     updated_at: Moment
+
+    def store(self, content: bytes, content_type: str, *, at: datetime) -> None:
+        """The bytes are here."""
+        self._note_attempt(None, at)
+        self.status = MediaStatus.STORED
+        self.size = len(content)
+        self.sha256 = sha256(content).digest()
+        self.content_type = content_type
+
+    def miss(self, error: str, *, is_permanent: bool, at: datetime) -> bool:
+        """The provider did not give it. Returns whether another attempt makes sense."""
+        self._note_attempt(error, at)
+        if is_permanent or self.attempts >= MAXIMUM_ATTEMPTS:
+            self.status = MediaStatus.FAILED
+        return self.status is MediaStatus.PENDING
+
+    def _note_attempt(self, error: str | None, at: datetime) -> None:
+        self.attempts += 1
+        self.error = error
+        self.updated_at = at

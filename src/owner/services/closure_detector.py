@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from owner.models.closure import DEFAULT, ClosureKeywords, ClosureScore, Turn, score
+from owner.models.closure import ClosureScore, Turn, score
+from owner.models.closure_keywords import DEFAULT, ClosureKeywords
 from owner.models.enums import MessageDirection
 from owner.models.owner import ClosureSettings
 

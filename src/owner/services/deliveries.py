@@ -23,12 +23,11 @@ from owner.services.twilio_accounts import TwilioService
 
 log = get_logger(__name__)
 
-CLAIM: Final = timedelta(
-    seconds=20
-)  # longer than the provider's time-out, so that a live worker keeps its claim
+# Longer than a look-up (10 s) and a send (10 s) take at most, so that a live worker keeps its claim.
+CLAIM: Final = timedelta(seconds=25)
 FIRST_RETRY: Final = timedelta(seconds=2)
 LONGEST_RETRY: Final = timedelta(minutes=5)
-GIVE_UP_AFTER: Final = timedelta(hours=4)
+GIVE_UP_AFTER: Final = timedelta(hours=24)  # a daily limit ends within that
 CREDENTIALS_RETRY: Final = timedelta(minutes=5)
 CLOCK_SKEW: Final = timedelta(minutes=2)  # between our clock and the provider's, when looking a message up
 

@@ -1,24 +1,22 @@
 """Fetches files of messages from the provider, and shows them to those who may see them."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
 from owner.db.database import Database
 from owner.logs import get_logger
-from owner.models.errors import MediaNotFound, ProviderError
+from owner.models.errors import MediaNotFound, OutcomeUnknown, ProviderError
 from owner.models.media import Media, MediaStatus
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.media import MediaRepository
 from owner.repositories.messages import MessageRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
-from owner.services.ports import Clock, Credentials, FetchedMedia, MediaStore, MessageGateway
+from owner.services.ports import Clock, Credentials, MediaStore, MessageGateway
 from owner.services.twilio_accounts import TwilioService
 
 log = get_logger(__name__)
 
 MAXIMUM_BYTES: Final = 25 * 1024 * 1024
-MAXIMUM_ATTEMPTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +56,16 @@ class MediaService:
             return
         try:
             fetched = await self.gateway.fetch_media(media.provider_url, credentials, max_bytes=MAXIMUM_BYTES)
-        except ProviderError as refusal:
-            if refusal.permanent or media.attempts + 1 >= MAXIMUM_ATTEMPTS:
-                await self._note(media, status=MediaStatus.FAILED, error=refusal.message)
-                return
-            await self._note(media, status=MediaStatus.PENDING, error=refusal.message)
-            raise
-        await self.store.put(_key(media), fetched.content)
-        await self._note(media, status=MediaStatus.STORED, fetched=fetched)
+        except (ProviderError, OutcomeUnknown) as problem:
+            is_permanent = isinstance(problem, ProviderError) and problem.permanent
+            is_worth_another = media.miss(problem.message, is_permanent=is_permanent, at=self.clock.now())
+            await self._save(media)
+            if is_worth_another:
+                raise
+        else:
+            await self.store.put(_key(media), fetched.content)
+            media.store(fetched.content, fetched.content_type, at=self.clock.now())
+            await self._save(media)
 
     async def open(self, owner_id: int, media_id: int) -> File:
         """A file to show.
@@ -88,25 +88,10 @@ class MediaService:
             account = await TwilioAccountRepository(connection).get(conversation.twilio_account_id)
         return media, self.twilio.credentials(account)
 
-    async def _note(
-        self,
-        media: Media,
-        *,
-        status: MediaStatus,
-        fetched: FetchedMedia | None = None,
-        error: str | None = None,
-    ) -> None:
-        media.attempts += 1
-        media.status = status
-        media.error = error
-        media.updated_at = self.clock.now()
-        if fetched is not None:
-            media.size = len(fetched.content)
-            media.sha256 = sha256(fetched.content).digest()
-            media.content_type = fetched.content_type
+    async def _save(self, media: Media) -> None:
         async with self.database.owner(media.owner_id) as connection:
             await MediaRepository(connection).save(media)
-        log.info("media_fetched", owner_id=media.owner_id, media_id=media.media_id, status=status)
+        log.info("media_fetched", owner_id=media.owner_id, media_id=media.media_id, status=media.status)
 
 
 def _key(media: Media) -> str:
