@@ -1,5 +1,6 @@
 """Turns the error tree into `application/problem+json` (RFC 9457), by one table."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -56,17 +57,22 @@ def http_status(error: errors.OwnerError) -> HTTPStatus:
 
 
 def problem(
-    status: HTTPStatus, *, code: str, detail: str, headers: dict[str, str] | None = None, **facts: Any
+    status: HTTPStatus,
+    *,
+    code: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
-    """A problem+json answer."""
+    """A problem+json answer; facts come along unless they would hide what every problem has."""
     content = {
+        **(facts or {}),
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
         "code": code,
         "detail": detail,
         "request_id": structlog.contextvars.get_contextvars().get("request_id"),
-        **facts,
     }
     return JSONResponse(_plain(content), status, headers, media_type="application/problem+json")
 
@@ -77,8 +83,8 @@ async def _on_owner_error(_request: Request, error: Exception) -> JSONResponse:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", code=error.code, status=status.value)
     headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
-    facts = {"field": error.field} if error.field else {}
-    return problem(status, code=error.code, detail=error.message, headers=headers, **facts, **error.facts)
+    facts = {**error.facts, **({"field": error.field} if error.field else {})}
+    return problem(status, code=error.code, detail=error.message, headers=headers, facts=facts)
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
@@ -94,8 +100,7 @@ async def _on_invalid_request(_request: Request, error: Exception) -> JSONRespon
         HTTPStatus.UNPROCESSABLE_ENTITY,
         code="invalid_input",
         detail="; ".join(f"{item['field']}: {item['detail']}" for item in found),
-        field=found[0]["field"] if found else None,
-        errors=found,
+        facts={"field": found[0]["field"] if found else None, "errors": found},
     )
 
 
@@ -104,7 +109,7 @@ async def _on_http_exception(_request: Request, error: Exception) -> JSONRespons
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "_")
-    return problem(status, code=code, detail=str(error.detail), headers=dict(error.headers or {}))
+    return problem(status, code=code, detail=str(error.detail), headers=error.headers)
 
 
 async def _on_surprise(_request: Request, error: Exception) -> JSONResponse:

@@ -90,7 +90,8 @@ class SignatureRejected(Forbidden):
     code = "signature_rejected"
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason=reason)
+        # Not a fact of the answer: it would tell a stranger which accounts are connected.
+        super().__init__()
         self.reason = reason
 
 
@@ -142,7 +143,9 @@ class InvalidTransition(Conflict):
     code = "invalid_transition"
 
     def __init__(self, status: str, to: str) -> None:
-        super().__init__(f"A conversation in {status} can't become {to}.", status=status, requested_status=to)
+        super().__init__(
+            f"A conversation in {status} can't become {to}.", current_status=status, requested_status=to
+        )
 
 
 class ConversationClosed(Conflict):
@@ -151,7 +154,7 @@ class ConversationClosed(Conflict):
     code = "conversation_closed"
 
     def __init__(self, status: str) -> None:
-        super().__init__(f"The conversation is closed ({status}); open a new one.", status=status)
+        super().__init__(f"The conversation is closed ({status}); open a new one.", current_status=status)
 
 
 class AlreadyExists(Conflict):

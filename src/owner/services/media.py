@@ -77,7 +77,7 @@ class MediaService:
             media = await MediaRepository(connection).get(media_id)
         content = await self.store.get(_key(media)) if media.status is MediaStatus.STORED else None
         if content is None:
-            raise MediaNotFound(media_id=media_id, status=media.status)
+            raise MediaNotFound(media_id=media_id, media_status=media.status)
         return File(media, content)
 
     async def _find(self, owner_id: int, media_id: int) -> tuple[Media, Credentials]:
