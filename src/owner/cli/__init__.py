@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from owner.cli import closure, db, demo, doctor, migrate, quarantine, secrets, serve, tenant, twilio, work
+from owner.cli import (
+    closure,
+    db,
+    demo,
+    doctor,
+    migrate,
+    quarantine,
+    secrets,
+    serve,
+    simulator,
+    tenant,
+    twilio,
+    work,
+)
 from owner.models.errors import OwnerError
 
 app = typer.Typer(
@@ -15,6 +28,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("work")(work.work)
 app.command("demo")(demo.demo)
+app.command("simulator")(simulator.simulator)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.add_typer(db.app, name="db", help="The database: its URL, stopping the embedded one.")

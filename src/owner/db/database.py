@@ -59,7 +59,7 @@ class Database:
                 reset=_nothing_to_reset,
                 timeout=_CONNECT_TIMEOUT,
                 command_timeout=30,
-                server_settings={"application_name": "owner", "timezone": "UTC", "jit": "off"},
+                server_settings={"application_name": "owner", "timezone": "UTC"},
             )
         except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
             raise DatabaseUnavailable(

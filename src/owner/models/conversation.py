@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from owner.models.entity import DTO, Entity, Moment
 from owner.models.enums import (
@@ -23,6 +23,7 @@ REPLY_WINDOW: Final = timedelta(hours=24)  # WhatsApp and Messenger: free text a
 WINDOWED_CHANNELS: Final = frozenset({Channel.WHATSAPP, Channel.MESSENGER})
 ANSWERS: Final = frozenset({MessageOwner.AGENT, MessageOwner.SUPPORT, MessageOwner.AI})
 AUTOMATIC: Final = frozenset({ActorKind.DETECTOR, ActorKind.TIMER})  # whose closings can be undone
+CLOSURE: Final = "closure"  # key of the context: the evidence on which the detector closed
 PENDING_CLOSURE: Final = "pending_closure"  # key of the context while a closing waits for the customer
 
 
@@ -153,13 +154,9 @@ class Conversation(Entity):
 
     def close_by_customer(self, *, at: datetime, evidence: dict[str, Any]) -> None:
         """The customer's words, by the detector's reading, ended it."""
-        self._close(
-            ConversationStatus.USER_CLOSED,
-            by=DETECTOR,
-            reason="the customer said that it is over",
-            at=at,
-            evidence=evidence,
-        )
+        reason = "the customer said that it is over"
+        self._close(ConversationStatus.USER_CLOSED, by=DETECTOR, reason=reason, at=at, evidence=evidence)
+        self.context = {**self.context, CLOSURE: evidence}
 
     def extend(self, *, by_time: timedelta, by: Actor, at: datetime) -> None:
         """Let it live longer."""
@@ -294,6 +291,15 @@ class Conversation(Entity):
 
 class ConversationCreate(DTO):
     """A conversation to find or to open by writing first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"channel": "WHATSAPP", "customer_address": "+5511987654321", "contact_name": "Ana"},
+                {"channel": "SMS", "customer_address": "+5511987654321", "our_address": "+551150284400"},
+            ]
+        }
+    )
 
     channel: Channel = Channel.WHATSAPP
     customer_address: str = Field(min_length=1, max_length=255, examples=["+5511987654321"])

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
+from pydantic import ConfigDict, Field, HttpUrl, TypeAdapter, field_validator, model_validator
 
 from owner.models import delivery
 from owner.models.addresses import Address, canonical
@@ -130,6 +130,16 @@ class InboundMessage(Entity):
 
 class MessageCreate(DTO):
     """A message to send: text, files or an approved template."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"content": "Olá, Ana! Seu pedido sai hoje às 15h."},
+                {"content": "Segue o comprovante.", "media_urls": ["https://example.com/comprovante.pdf"]},
+                {"content_sid": "HX0123456789abcdef0123456789abcdef", "content_variables": {"1": "Ana"}},
+            ]
+        }
+    )
 
     content: str | None = Field(default=None, max_length=MAXIMUM_LENGTH, examples=["Olá! Como posso ajudar?"])
     media_urls: list[str] = Field(default_factory=list, max_length=MAXIMUM_MEDIA)

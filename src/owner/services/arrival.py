@@ -101,14 +101,14 @@ class Arrival:
         latest = self.known.conversation
         if latest is None:
             return self._open(contact_id, previous=None)
-        if latest.settle(now=self.at):
-            self.changes.conversations.append(latest)
-            return self._open(contact_id, previous=latest)
+        was_due = latest.settle(now=self.at)
         if latest.is_open or self._is_goodbye_to(latest):
             return latest
         if latest.can_be_reopened_by_customer(now=self.at):
             latest.reopen(by=CUSTOMER, reason="the customer wrote again within the grace period", at=self.at)
             return latest
+        if was_due:
+            self.changes.conversations.append(latest)
         return self._open(contact_id, previous=latest)
 
     def _is_goodbye_to(self, closed: Conversation) -> bool:
