@@ -16,6 +16,7 @@ from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.integrations.disk import DiskMediaStore
 from owner.integrations.twilio.client import TwilioGateway
+from owner.integrations.twilio.forms import account_sid, inbound_message
 from owner.integrations.twilio.rate import SenderRates
 from owner.integrations.twilio.signature import verify
 from owner.logs import configure_logging
@@ -34,6 +35,7 @@ from owner.services.media import MediaService
 from owner.services.messages import MessageService
 from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.ports import Clock, MessageGateway
+from owner.services.quarantine import QuarantineService
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
@@ -116,6 +118,15 @@ def wire(
     twilio = TwilioService(database, clock=clock, secrets_box=box, gateway=gateway, public_url=public_url)
     conversations = ConversationService(database, clock=clock)
     rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
+    inbound = InboundService(database, clock=clock, detector=ClosureDetector())
+    quarantine = QuarantineService(
+        database,
+        twilio=twilio,
+        inbound=inbound,
+        reads=inbound_message,
+        reads_account=account_sid,
+        per_hour=settings.quarantine_per_hour,
+    )
     return Services(
         database=database,
         public_url=public_url,
@@ -125,7 +136,7 @@ def wire(
         delivery_statuses=DeliveryStatusService(database, clock=clock),
         health=HealthService(database),
         housekeeping=HousekeepingService(database),
-        inbound=InboundService(database, clock=clock, detector=ClosureDetector()),
+        inbound=inbound,
         media=MediaService(
             database, clock=clock, gateway=gateway, twilio=twilio, store=DiskMediaStore(settings.media_folder)
         ),
@@ -134,9 +145,8 @@ def wire(
         tenants=TenantService(database),
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
-        webhooks=WebhookService(
-            database, twilio=twilio, verifies=verify, quarantine_per_hour=settings.quarantine_per_hour
-        ),
+        quarantine=quarantine,
+        webhooks=WebhookService(twilio=twilio, verifies=verify, quarantine=quarantine),
     )
 
 

@@ -13,6 +13,7 @@ from owner.services.inbound import InboundService
 from owner.services.media import MediaService
 from owner.services.messages import MessageService
 from owner.services.outbox_sweep import OutboxSweepService
+from owner.services.quarantine import QuarantineService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
@@ -35,6 +36,7 @@ class Services:
     media: MediaService
     messages: MessageService
     outbox_sweep: OutboxSweepService
+    quarantine: QuarantineService
     tenants: TenantService
     timeouts: TimeoutService
     twilio: TwilioService

@@ -2,20 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
-from owner.db.database import Database
 from owner.logs import get_logger
 from owner.models.errors import SignatureRejected
 from owner.models.message import InboundMessage
-from owner.models.quarantine import QuarantineCreate, QuarantinedRequest, QuarantineReason
-from owner.repositories.quarantine import QuarantineRepository
+from owner.models.quarantine import QuarantineReason
+from owner.services.quarantine import QuarantineService
 from owner.services.twilio_accounts import AccountAccess, TwilioService
 
 log = get_logger(__name__)
-
-KEPT_VALUE: Final = 4_000  # characters of one parameter in quarantine
-KEPT_PARAMETERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +44,11 @@ class WebhookService:
     """The door."""
 
     def __init__(
-        self,
-        database: Database,
-        *,
-        twilio: TwilioService,
-        verifies: SignatureVerifier,
-        quarantine_per_hour: int,
+        self, *, twilio: TwilioService, verifies: SignatureVerifier, quarantine: QuarantineService
     ) -> None:
-        self.database = database
         self.twilio = twilio
         self.verifies = verifies
-        self.quarantine_per_hour = quarantine_per_hour
+        self.quarantine = quarantine
 
     async def authenticate(self, request: SignedRequest) -> list[AccountAccess]:
         """The accounts whose token made the signature; more than one where owners share a Twilio account.
@@ -90,11 +80,6 @@ class WebhookService:
         await self._set_aside(request, QuarantineReason.UNKNOWN_NUMBER, owner_id=signers[0].owner.owner_id)
         return None
 
-    async def list_quarantined(self, *, limit: int) -> list[QuarantinedRequest]:
-        """The latest webhooks that nobody could be given."""
-        async with self.database.system() as connection:
-            return await QuarantineRepository(connection).list_latest(limit=limit)
-
     async def _candidates(self, request: SignedRequest, *, fresh: bool) -> list[AccountAccess]:
         """Accounts that may have sent this, known before the body is trusted where the URL names one."""
         if request.webhook_key is None:
@@ -116,18 +101,6 @@ class WebhookService:
         self, request: SignedRequest, reason: QuarantineReason, *, owner_id: int | None
     ) -> None:
         log.warning("webhook_quarantined", reason=reason, owner_id=owner_id, path=request.path)
-        kept = [(name[:KEPT_VALUE], value[:KEPT_VALUE]) for name, value in request.pairs[:KEPT_PARAMETERS]]
-        create = QuarantineCreate(
-            owner_id=owner_id,
-            reason=reason,
-            path=_clean(request.path),
-            params=[(_clean(name), _clean(value)) for name, value in kept],
-            signature=_clean(request.signature[:KEPT_VALUE]) if request.signature else None,
+        await self.quarantine.set_aside(
+            request.pairs, reason=reason, path=request.path, signature=request.signature, owner_id=owner_id
         )
-        async with self.database.system() as connection:
-            await QuarantineRepository(connection).add(create, per_hour=self.quarantine_per_hour)
-
-
-def _clean(text: str) -> str:
-    """Text that Postgres can keep, whoever sent it."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

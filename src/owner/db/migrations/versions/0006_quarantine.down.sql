@@ -1,2 +1,2 @@
-DROP FUNCTION quarantine_add, quarantine_list, quarantine_prune;
+DROP FUNCTION quarantine_add, quarantine_list, quarantine_remove, quarantine_prune;
 DROP TABLE inbound_quarantine;

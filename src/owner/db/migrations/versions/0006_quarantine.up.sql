@@ -24,7 +24,8 @@ ALTER TABLE inbound_quarantine_default ENABLE ROW LEVEL SECURITY;
 ALTER TABLE inbound_quarantine_default FORCE ROW LEVEL SECURITY;
 CREATE POLICY migration ON inbound_quarantine_default TO CURRENT_USER USING (true) WITH CHECK (true);
 
--- Keeps a webhook unless `per_hour` were kept in the last hour already: an attacker can't fill the disk.
+-- Keeps a webhook unless `per_hour` of its reason were kept in the last hour already: an attacker can neither fill
+-- the disk nor crowd out what was signed well.
 CREATE FUNCTION quarantine_add(
     owner_id bigint, reason text, path text, params jsonb, signature text, per_hour integer
 ) RETURNS boolean
@@ -32,8 +33,8 @@ CREATE FUNCTION quarantine_add(
 AS $$
 BEGIN
     IF (SELECT count(*) FROM (
-            SELECT FROM public.inbound_quarantine
-            WHERE created_at > now() - interval '1 hour' LIMIT per_hour
+            SELECT FROM public.inbound_quarantine AS kept
+            WHERE created_at > now() - interval '1 hour' AND kept.reason = quarantine_add.reason LIMIT per_hour
         ) AS recent) >= per_hour THEN
         RETURN false;
     END IF;
@@ -51,6 +52,12 @@ AS $$
     ORDER BY quarantine_id DESC LIMIT at_most
 $$;
 
+CREATE FUNCTION quarantine_remove(id bigint) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+    DELETE FROM public.inbound_quarantine WHERE quarantine_id = id
+$$;
+
 CREATE FUNCTION quarantine_prune(older_than interval) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
@@ -60,7 +67,8 @@ $$;
 
 ALTER FUNCTION quarantine_add OWNER TO owner_platform;
 ALTER FUNCTION quarantine_list OWNER TO owner_platform;
+ALTER FUNCTION quarantine_remove OWNER TO owner_platform;
 ALTER FUNCTION quarantine_prune OWNER TO owner_platform;
-REVOKE EXECUTE ON FUNCTION quarantine_add, quarantine_list, quarantine_prune FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION quarantine_add, quarantine_list, quarantine_prune TO owner_app;
+REVOKE EXECUTE ON FUNCTION quarantine_add, quarantine_list, quarantine_remove, quarantine_prune FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION quarantine_add, quarantine_list, quarantine_remove, quarantine_prune TO owner_app;
 REVOKE CREATE ON SCHEMA public FROM owner_platform;
