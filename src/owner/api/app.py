@@ -20,6 +20,7 @@ _PROBLEM: Final[dict[str, Any]] = {
     "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}
 }
 REST_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"description": "The cursor is not one that this list gave out.", **_PROBLEM},
     401: {"description": "No valid API key.", **_PROBLEM},
     404: {"description": "There is nothing here, or it is another owner's.", **_PROBLEM},
     409: {"description": "The state of things does not allow it; `code` says why.", **_PROBLEM},

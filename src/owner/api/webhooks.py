@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter
 
 from owner.api.dependencies import UseCases
+from owner.api.webhook_forms import FORM, INBOUND_FORM, STATUS_FORM, with_key
 from owner.integrations.twilio.forms import account_sid, inbound_message, parse_form, status_callback
 from owner.integrations.twilio.signature import public_url
 from owner.models.errors import SignatureRejected, UnsupportedMediaType
@@ -18,7 +19,6 @@ from owner.services.webhooks import SignedRequest
 router = APIRouter(prefix="/webhooks/twilio", tags=["webhooks"])
 
 EMPTY_TWIML: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
-FORM: Final = "application/x-www-form-urlencoded"
 RECEIVED: Final = Counter("owner_webhooks_total", "Webhooks by what became of them", ["kind", "outcome"])
 MAXIMUM_ID: Final = 2**63 - 1
 
@@ -30,11 +30,11 @@ async def get_webhook_health(services: UseCases) -> dict[str, str]:
     return {"status": "ok", "public_url": services.public_url}
 
 
-@router.post("/inbound", response_class=Response)
-@router.post("/{webhook_key}/inbound", response_class=Response)
-async def receive_inbound(request: Request, services: UseCases, webhook_key: str | None = None) -> Response:
+@router.post("/inbound", response_class=Response, openapi_extra=INBOUND_FORM)
+@router.post("/{webhook_key}/inbound", response_class=Response, openapi_extra=with_key(INBOUND_FORM))
+async def receive_inbound(request: Request, services: UseCases) -> Response:
     """A customer's message: 200 with empty TwiML once it is committed, and again if it comes again."""
-    signed, signers = await _authenticate(request, services, webhook_key, "inbound")
+    signed, signers = await _authenticate(request, services, "inbound")
     inbound = inbound_message(signed.pairs)
     recipient = await services.webhooks.find_recipient(signed, signers, inbound)
     if recipient is not None:
@@ -45,11 +45,16 @@ async def receive_inbound(request: Request, services: UseCases, webhook_key: str
     return Response(EMPTY_TWIML, media_type="text/xml")
 
 
-@router.post("/status", response_class=Response, status_code=HTTPStatus.NO_CONTENT)
-@router.post("/{webhook_key}/status", response_class=Response, status_code=HTTPStatus.NO_CONTENT)
-async def receive_status(request: Request, services: UseCases, webhook_key: str | None = None) -> Response:
+@router.post("/status", response_class=Response, status_code=HTTPStatus.NO_CONTENT, openapi_extra=STATUS_FORM)
+@router.post(
+    "/{webhook_key}/status",
+    response_class=Response,
+    status_code=HTTPStatus.NO_CONTENT,
+    openapi_extra=with_key(STATUS_FORM),
+)
+async def receive_status(request: Request, services: UseCases) -> Response:
     """A delivery status: 204, also for a message that is not ours."""
-    signed, signers = await _authenticate(request, services, webhook_key, "status")
+    signed, signers = await _authenticate(request, services, "status")
     msg_id = request.query_params.get("msg_id", "")
     ours = (
         int(msg_id) if msg_id.isascii() and msg_id.isdigit() and len(msg_id) < len(str(MAXIMUM_ID)) else None
@@ -61,12 +66,12 @@ async def receive_status(request: Request, services: UseCases, webhook_key: str 
 
 
 async def _authenticate(
-    request: Request, services: Services, webhook_key: str | None, kind: str
+    request: Request, services: Services, kind: str
 ) -> tuple[SignedRequest, list[AccountAccess]]:
     """The request as it was signed, and the accounts that can have signed it."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise UnsupportedMediaType(f"Send {FORM}, as Twilio does.")
-    signed = await _read(request, services, webhook_key)
+    signed = await _read(request, services)
     try:
         signers = await services.webhooks.authenticate(signed)
     except SignatureRejected as refusal:
@@ -76,7 +81,7 @@ async def _authenticate(
     return signed, signers
 
 
-async def _read(request: Request, services: Services, webhook_key: str | None) -> SignedRequest:
+async def _read(request: Request, services: Services) -> SignedRequest:
     body = await request.body()
     pairs = parse_form(body)
     path = request.scope.get("raw_path") or request.url.path.encode()
@@ -86,6 +91,6 @@ async def _read(request: Request, services: Services, webhook_key: str | None) -
         pairs=pairs,
         signature=request.headers.get("x-twilio-signature"),
         account_sid=account_sid(pairs),
-        webhook_key=webhook_key,
+        webhook_key=request.path_params.get("webhook_key"),
         raw_body=body,
     )
