@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
-from owner.models.closure_keywords import DEFAULT, ClosureKeywords, own_tree
+from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
 from owner.models.closure_message import COMMANDS, STRONG, Reading, read_message
 from owner.models.closure_phrases import Section
 from owner.models.closure_scores import (
@@ -22,6 +22,24 @@ from owner.models.closure_scores import (
     pattern_score,
     veto,
 )
+
+__all__ = [
+    "CLOSE_AT",
+    "CLOSE_BUTTON",
+    "CONFIRM_AT",
+    "DEFAULT",
+    "DETECTOR_VERSION",
+    "KEEP_OPEN_BUTTON",
+    "ClosureDecision",
+    "ClosureKeywords",
+    "ClosureScore",
+    "ClosureSignal",
+    "Turn",
+    "answers_closing_question",
+    "check_keywords",
+    "is_courtesy",
+    "score",
+]
 
 DETECTOR_VERSION: Final = "rules-1"
 

@@ -8,6 +8,7 @@ from owner.models.closure_text import Clause, clauses_of
 _READ_AT_MOST: Final = 600  # characters from the end; what counts is asked there
 _CLOSING_STEMS: Final = ("encer", "fech", "finali", "termin", "conclu", "cer", "clos", "finish")
 _STEM_OF_CONVERSATIONS: Final = "encer"  # nobody says "encerrar" of a shopping cart without naming it
+_OR: Final = frozenset({"ou", "or", "o", "u"})
 _ABOUT_THE_END: Final = (Section.ASKS_TO_CLOSE, Section.ASKS_MORE, Section.ASKS_ALL)
 _QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS})
 
@@ -37,10 +38,7 @@ def read_agent(text: str) -> AgentTurn:
     found = [(section, words, clause.sentence) for clause in clauses for section, words in _acts(clause)]
     asked = [clause.sentence for clause in clauses if clause.is_asked]
     since = _start_of_last_question(asked)
-    acts: dict[Section, str] = {}
-    for section, words, sentence in found:
-        if sentence >= since:
-            acts[section] = words
+    acts = {section: words for section, words, sentence in found if sentence >= since}
     return AgentTurn(
         acts,
         is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts),
@@ -64,9 +62,21 @@ def _acts(clause: Clause) -> list[tuple[Section, str]]:
         if section is None:
             start += 1
         else:
-            acts.append((section, " ".join(clause.words[start:end])))
+            if section is not Section.ASKS_TO_CLOSE or _means_conversation(clause.words, end):
+                acts.append((section, " ".join(clause.words[start:end])))
             start = end
     return acts
+
+
+def _means_conversation(words: list[str], end: int) -> bool:
+    """It is "may I close?" or "… the chat?", not "… the deal?"."""
+    if not _closes_other(words):
+        return True
+    sets = lexicon().sets
+    if not sets[Section.ORDER_WORD].isdisjoint(words):
+        return False
+    rest = words[end:]
+    return not rest or rest[0] in _OR or all(item.section is Section.FILLER for item in lexicon().items(rest))
 
 
 def _closes_other(words: list[str]) -> bool:

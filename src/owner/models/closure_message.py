@@ -23,6 +23,7 @@ _EVIDENCE: Final = STRONG | {
     Section.YES,
     Section.NO,
 }
+_SOFT: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
 _NEUTRAL: Final = frozenset({Section.FILLER, Section.PICTURE, Section.HELLO})
 _LOUD: Final = frozenset({Section.WAIT, Section.REQUEST, Section.PROBLEM, Section.NEVER_CLOSES})
 _CLOSES_KINDLY: Final = frozenset(
@@ -31,8 +32,12 @@ _CLOSES_KINDLY: Final = frozenset(
 _TAKES_A_NAME: Final = frozenset({Section.THANKS, Section.GOODBYE})
 _TAKES_A_TAIL: Final = frozenset({Section.DONE, Section.THAT_IS_IT, Section.AFTER_DONE})
 _ENDS_A_REASON: Final = _LOUD | STRONG | {Section.THANKS, Section.BUT, Section.NUMBER}
+_ENDS_A_TAIL: Final = _ENDS_A_REASON - {Section.REQUEST} | {Section.AFTER_DONE}
 _ENDS_A_NEGATION: Final = frozenset({Section.THANKS, Section.DONE})
 _PRECEDES_AN_ORDER: Final = _EVIDENCE - {Section.NO, Section.DONE}
+_NEGATED: Final = STRONG | {Section.THAT_IS_IT}  # after "don't"
+_FIRST_PERSON: Final = frozenset({"i", "we", "id", "im", "ill", "il", "eu", "yo"})
+_LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
 _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the thanks are for
 
@@ -82,7 +87,7 @@ class _Role(Enum):
 
 
 def _puts_off(item: Item) -> bool:
-    """ "Later", "myself", or a "no" of several words that says to what: "no need to book"."""
+    """Says "later", "myself", or a "no" of several words that tells to what: "no need to book"."""
     return item.section is Section.DEFERRAL or (
         item.section is Section.NO and item.words.count(" ") >= _SPACES_OF_A_DECLINE
     )
@@ -96,7 +101,9 @@ class _ClauseReader:
         self.items = items
         self.reading = reading
         self.previous: Section | None = None  # the phrase before, fillers aside
-        self.reason_left = 0  # words that may still belong to "thanks for …"
+        self.absorbs = 0  # phrases that may still belong to "thanks for …" or "that is all I need …"
+        self.absorbed_until: frozenset[Section] = frozenset()
+        self.next_items: list[Item | None] | None = None
         self.is_negated = False
         self.has_open = False
         self.is_deferral = any(_puts_off(item) for item in items) and not any(
@@ -119,9 +126,11 @@ class _ClauseReader:
     def _take(self, item: Item, role: _Role) -> None:
         reading = self.reading
         if role is _Role.EVIDENCE:
-            reading.evidence.append(item)
+            if item not in reading.evidence:  # said twice counts once, and keeps hostile repeats cheap
+                reading.evidence.append(item)
             reading.opens_with = reading.opens_with or item.section
-            reading.runs_on = reading.runs_on or self.has_open
+            if item.section not in _SOFT:
+                reading.runs_on = self.has_open
             reading.is_polite = reading.is_polite or item.section is Section.THANKS
         elif role is _Role.VETO:
             reading.vetoes.append(item)
@@ -134,10 +143,10 @@ class _ClauseReader:
             reading.runs_on = False
 
     def _role(self, item: Item, position: int) -> _Role:
-        if self.reason_left > 0 and item.section not in _ENDS_A_REASON:
-            self.reason_left -= 1
+        if self.absorbs > 0 and item.section not in self.absorbed_until:
+            self.absorbs -= 1
             return _Role.NEUTRAL
-        self.reason_left = 0
+        self.absorbs = 0
         special = _SPECIAL.get(item.section)
         if special is not None:
             return special(self, item, position)
@@ -149,62 +158,75 @@ class _ClauseReader:
             return _Role.NEUTRAL
         return _Role.VETO if item.section in _LOUD else _Role.OPEN
 
-    def _no(self, item: Item, position: int) -> _Role:
+    def no(self, item: Item, position: int) -> _Role:
         following = self._following(position)
         self.is_negated = True
         if following is not None and self._turns_round(following):
-            self.reading.turned_round.append(Item(Section.NEGATION, f"{item.words} {following.words}"))
+            self.reading.turned_round.append(Item(following.section, f"{item.words} {following.words}"))
         return _Role.OPEN if self.has_open else _Role.EVIDENCE
 
-    def _negation(self, item: Item, position: int) -> _Role:
+    def negation(self, item: Item, position: int) -> _Role:
         following = self._following(position)
         self.is_negated = True
         if following is None or following.section in _CLOSES_KINDLY:
             return self._declined(item)
-        if following.section in STRONG or following.section is Section.THAT_IS_IT:
+        if following.section in _NEGATED:
             return _Role.VETO
         return _Role.OPEN
 
     def _declined(self, item: Item) -> _Role:
-        """ "Não quero, obrigado": a "no" in more words."""
+        """A "no" in more words: "não quero, obrigado"."""
         if self.has_open:
             return _Role.OPEN
         self.reading.evidence.append(Item(Section.NO, item.words))
         self.reading.opens_with = self.reading.opens_with or Section.NO
         return _Role.NEUTRAL
 
-    def _command(self, _item: Item, _position: int) -> _Role:
+    def command(self, _item: Item, _position: int) -> _Role:
         return _Role.VETO if self.is_negated else _Role.EVIDENCE
 
-    def _but(self, _item: Item, position: int) -> _Role:
+    def but(self, _item: Item, position: int) -> _Role:
         following = self._following(position)
-        return _Role.NEUTRAL if following is not None and following.section in _CLOSES_KINDLY else _Role.VETO
+        harmless = _CLOSES_KINDLY | {Section.NO}
+        return _Role.NEUTRAL if following is not None and following.section in harmless else _Role.VETO
 
-    def _question(self, _item: Item, _position: int) -> _Role:
-        return _Role.VETO if self.previous is None or self.previous in _EVIDENCE else _Role.OPEN
+    def question(self, _item: Item, _position: int) -> _Role:
+        begins = self.previous is None or self.previous in _EVIDENCE
+        return _Role.VETO if begins and not self.is_deferral else _Role.OPEN
 
-    def _imperative(self, _item: Item, _position: int) -> _Role:
+    def request(self, item: Item, _position: int) -> _Role:
+        """After a "no" nothing is wanted ("não preciso do número"), unless it is "no, I need a cab"."""
+        negated = self.previous in (Section.NO, Section.NEGATION)
+        if negated and item.words.partition(" ")[0] not in _FIRST_PERSON:
+            self.is_deferral = True
+            return _Role.OPEN
+        return _Role.VETO
+
+    def imperative(self, _item: Item, _position: int) -> _Role:
         begins = self.previous is None or self.previous in _PRECEDES_AN_ORDER
         return _Role.VETO if begins and not self.is_deferral else _Role.OPEN
 
-    def _after_done(self, _item: Item, _position: int) -> _Role:
-        """ "I need" tells no more after "that is all", and asks for something anywhere else."""
+    def after_done(self, _item: Item, _position: int) -> _Role:
+        """Tells no more after "that is all" ("I need"), and asks for something anywhere else."""
         if self.previous not in _TAKES_A_TAIL:
             return _Role.VETO
-        return _Role.NEUTRAL
+        return self._absorb(_LONGEST_TAIL, until=_ENDS_A_TAIL)
 
-    def _after_thanks(self, _item: Item, _position: int) -> _Role:
+    def after_thanks(self, _item: Item, _position: int) -> _Role:
         if self.previous is not Section.THANKS:
             return _Role.OPEN
-        self.reason_left = _LONGEST_REASON
+        return self._absorb(_LONGEST_REASON, until=_ENDS_A_REASON)
+
+    def _absorb(self, phrases: int, *, until: frozenset[Section]) -> _Role:
+        self.absorbs, self.absorbed_until = phrases, until
         return _Role.NEUTRAL
 
-    def _before_praise(self, _item: Item, position: int) -> _Role:
+    def before_praise(self, _item: Item, position: int) -> _Role:
         following = self._following(position)
         kind = following.section if following is not None else None
         return _Role.NEUTRAL if kind in (Section.PRAISE, Section.ACKNOWLEDGEMENT) else _Role.OPEN
 
-    def _left_over(self, item: Item, position: int) -> _Role:
+    def left_over(self, item: Item, position: int) -> _Role:
         if self.previous in _TAKES_A_NAME and self._following(position) is None and not self.reading.name:
             self.reading.name = item
             return _Role.NEUTRAL
@@ -212,14 +234,16 @@ class _ClauseReader:
 
     def _following(self, position: int) -> Item | None:
         """The next phrase of the clause, fillers aside."""
-        return next((item for item in self.items[position + 1 :] if item.section not in _NEUTRAL), None)
+        if self.next_items is None:
+            self.next_items = _next_items(self.items)
+        return self.next_items[position]
 
     def _turns_round(self, item: Item) -> bool:
         turned = lexicon().sets[Section.TURNED_ROUND]
         return item.section in (Section.DONE, Section.THAT_IS_IT) and item.words.partition(" ")[0] in turned
 
     def _asks_nothing(self) -> bool:
-        """ "…, ok?" and "podemos encerrar?" leave nothing to answer."""
+        """Leaves nothing to answer: "…, ok?" and "podemos encerrar?"."""
         tags = lexicon().sets[Section.TAG_QUESTION]
         return all(word in tags for word in self.clause.words) or all(
             item.section in COMMANDS or item.section in _NEUTRAL for item in self.items
@@ -236,16 +260,29 @@ class _ClauseReader:
         )
 
 
+def _next_items(items: list[Item]) -> list[Item | None]:
+    """For each phrase the next one that is no filler."""
+    following: list[Item | None] = []
+    next_item: Item | None = None
+    for item in reversed(items):
+        following.append(next_item)
+        if item.section not in _NEUTRAL:
+            next_item = item
+    following.reverse()
+    return following
+
+
 _SPECIAL: Final[dict[Section, Callable[[_ClauseReader, Item, int], _Role]]] = {
-    Section.NO: _ClauseReader._no,
-    Section.NEGATION: _ClauseReader._negation,
-    Section.CLOSE_NOW: _ClauseReader._command,
-    Section.OWN_KEYWORD: _ClauseReader._command,
-    Section.BUT: _ClauseReader._but,
-    Section.QUESTION: _ClauseReader._question,
-    Section.IMPERATIVE: _ClauseReader._imperative,
-    Section.AFTER_DONE: _ClauseReader._after_done,
-    Section.AFTER_THANKS: _ClauseReader._after_thanks,
-    Section.BEFORE_PRAISE: _ClauseReader._before_praise,
-    Section.LEFT_OVER: _ClauseReader._left_over,
+    Section.NO: _ClauseReader.no,
+    Section.NEGATION: _ClauseReader.negation,
+    Section.CLOSE_NOW: _ClauseReader.command,
+    Section.OWN_KEYWORD: _ClauseReader.command,
+    Section.BUT: _ClauseReader.but,
+    Section.QUESTION: _ClauseReader.question,
+    Section.REQUEST: _ClauseReader.request,
+    Section.IMPERATIVE: _ClauseReader.imperative,
+    Section.AFTER_DONE: _ClauseReader.after_done,
+    Section.AFTER_THANKS: _ClauseReader.after_thanks,
+    Section.BEFORE_PRAISE: _ClauseReader.before_praise,
+    Section.LEFT_OVER: _ClauseReader.left_over,
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from owner.models.closure_agent import AgentTurn
+from owner.models.closure_agent import SILENT, AgentTurn
 from owner.models.closure_message import COMMANDS, STRONG, Reading
 from owner.models.closure_phrases import Item, Section, lexicon
 
@@ -15,7 +15,7 @@ WORTH: Final[dict[Section, float]] = {
     **dict.fromkeys(STRONG, FULL),
     Section.GOODBYE_OR_VERB: 1.0,
     Section.GREETING: 0.7,  # "boa noite" alone also begins
-    Section.THANKS: 0.7,  # thanks alone reach 0.6 with the other two scores, and not 0.8
+    Section.THANKS: 0.7,  # after a statement they end between 0.6 and 0.8: worth a question, not a closing
     Section.SAME_TO_YOU: 0.7,
     Section.THAT_IS_IT: 0.7,  # "é isso" also means "that's right"
     Section.PRAISE: 0.3,
@@ -24,16 +24,21 @@ WORTH: Final[dict[Section, float]] = {
     Section.NO: 0.0,
 }
 
-THANKS_INSTEAD_OF_AN_ANSWER: Final = 0.5  # the agent asked something else and still waits
+IN_DOUBT: Final = 0.7  # "encerar" for "encerrar", "fim" while the agent waits for an answer
+THANKS_INSTEAD: Final = 0.5  # the agent asked something else and still waits
 
 # How much of a closing remains in the shape of a message, as pattern score.
 NAMED_GOODBYE: Final = 0.9  # "tchau, Joana"
-NAMED_THANKS: Final = 0.6  # "obrigado, Joana", or is it "obrigado, comprovante"?
+NAMED_THANKS: Final = 0.7  # "obrigado, Joana", or is it "obrigado, comprovante"?
 PUT_OFF: Final = 1.0  # "é só isso. Reservo mais tarde."
 STATED_FIRST: Final = 0.8  # "Já chegou aqui. Obrigado, tchau."
+LEAVE_TAKEN: Final = 1.0  # the same with thanks and a goodbye in their own clauses: nobody says more
+SHORT_ANSWER: Final = 3  # phrases; "calabresa, tchau" may only answer the agent's question
 RUN_ON: Final = 0.6  # the same without a mark
 TOLD_FIRST: Final = 0.3  # "Às 15:00, tchau": that was an answer, somebody may have to act on it
-DECLINED_AND_STATED: Final = 0.5  # "Não, esse serve, obrigado", to an offer of more help
+DECLINED_AND_STATED: Final = (
+    0.3  # "Não, esse serve, obrigado", to an offer of more help: just short of closing
+)
 HARDLY: Final = 0.1
 PENDING_ACTIONS: Final = 0.6  # an integrator knows of something unfinished: ask, don't close
 
@@ -48,8 +53,11 @@ NO_SUPPORT: Final = 0.0
 FIRST_MESSAGE: Final = 0.5  # "bom dia, tudo de bom!" opens; nobody closes what has not begun
 UNANSWERED: Final = 0.9  # the customer asked and thanks before anybody answered
 
+_SHOWN_AT_MOST: Final = 12  # phrases in an explanation
+
 _QUIET: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
-_FAREWELL_OF_GREETINGS: Final = frozenset(
+_FAREWELL: Final = frozenset({Section.GOODBYE, Section.GOOD_WISHES, Section.GREETING})
+_TURNS_A_GREETING: Final = frozenset(
     {Section.THANKS, Section.DONE, Section.NO, Section.GOODBYE, Section.ACKNOWLEDGEMENT, Section.THAT_IS_IT}
 )
 
@@ -73,12 +81,16 @@ class Case:
     is_stale: bool = False  # so much time has passed that "boa noite" opens again
 
     @property
+    def is_offered(self) -> bool:
+        """The agent asks for nothing but a last wish, or for none."""
+        offered = self.agent.did(Section.ASKS_MORE, Section.AT_YOUR_SERVICE, Section.SAYS_GOODBYE)
+        return offered and not self.agent.did(Section.ASKS_ITEMS)
+
+    @property
     def is_more_declined(self) -> bool:
         """A "no" to an offer of more help."""
-        offered = self.agent.did(
-            Section.ASKS_MORE, Section.SEARCHES_AGAIN, Section.AT_YOUR_SERVICE, Section.SAYS_GOODBYE
-        )
-        return offered and not self.agent.did(Section.ASKS_ITEMS) and self.reading.opens_with is Section.NO
+        offered = self.is_offered or self.agent.did(Section.SEARCHES_AGAIN)
+        return offered and self.reading.opens_with is Section.NO
 
 
 def veto(case: Case) -> ClosureSignal | None:
@@ -87,15 +99,17 @@ def veto(case: Case) -> ClosureSignal | None:
     if reading.vetoes:
         item = reading.vetoes[0]
         return ClosureSignal(item.section.value, -FULL, item.words)
-    if reading.turned_round and not agent.did(Section.ASKS_MORE, Section.AT_YOUR_SERVICE):
-        return ClosureSignal("negation", -FULL, reading.turned_round[0].words)
+    if reading.turned_round:
+        turned = reading.turned_round[0]
+        if turned.section is Section.THAT_IS_IT or not agent.did(Section.ASKS_MORE, Section.AT_YOUR_SERVICE):
+            return ClosureSignal("negation", -FULL, turned.words)
     if case.context.get("can_close") is False:
         return ClosureSignal("may not close", -FULL, "can_close")
     return _answer_veto(case) or _subject_veto(case)
 
 
 def _answer_veto(case: Case) -> ClosureSignal | None:
-    """ "No" to "may I close?", "yes" to "anything else?"."""
+    """The customer answers "no" to "may I close?", or "yes" to "anything else?"."""
     reading, agent = case.reading, case.agent
     if reading.find(STRONG):
         return None
@@ -108,7 +122,7 @@ def _answer_veto(case: Case) -> ClosureSignal | None:
 
 
 def _subject_veto(case: Case) -> ClosureSignal | None:
-    """ "Finalizar" to a menu that closes orders, "só isso" to "mais algum item?"."""
+    """It is about something else: "finalizar" to a menu that closes orders, "só isso" to "mais algum item?"."""
     reading, agent = case.reading, case.agent
     if agent.did(Section.ASKS_ITEMS) and not agent.did(Section.ASKS_TO_CLOSE):
         listed = reading.find({Section.DONE, Section.THAT_IS_IT, Section.NO})
@@ -142,33 +156,37 @@ def keyword_score(case: Case) -> tuple[float, list[ClosureSignal]]:
     reading = case.reading
     if reading.runs_on and not reading.is_polite and len(reading.evidence) == 1:
         best /= 2
-    return best, signals
+    return best, signals[:_SHOWN_AT_MOST]
 
 
 def _worth(item: Item, position: int, case: Case) -> float:
-    agent, section = case.agent, item.section
-    if item.is_corrected and section in COMMANDS:
-        return WORTH[Section.THANKS]
+    section, agent = item.section, case.agent
     if section is Section.GREETING:
         return _worth_of_greeting(position, case)
     if section is Section.THAT_IS_IT:
         return _worth_of_that_is_it(case)
-    if section is Section.THANKS and agent.asks_something_else:
-        return THANKS_INSTEAD_OF_AN_ANSWER
-    if section is Section.SAME_TO_YOU and agent.did(Section.SAYS_GOODBYE):
-        return FULL
-    if section is Section.GOODBYE_OR_VERB and agent.asks_something_else:
-        return WORTH[Section.THANKS]
     if section in _QUIET:
         return _worth_of_answer(section, case)
-    return WORTH[section]
+    if section is Section.SAME_TO_YOU and agent.did(Section.SAYS_GOODBYE):
+        return FULL
+    doubtful = item.is_corrected and section in COMMANDS
+    if doubtful or (section is Section.GOODBYE_OR_VERB and agent.asks_something_else):
+        return IN_DOUBT
+    return _worth_of_thanks(case) if section is Section.THANKS else WORTH[section]
+
+
+def _worth_of_thanks(case: Case) -> float:
+    """Thanks decline an offer of more help as well as a "no, thanks" does."""
+    if case.is_offered and case.reading.name is None:
+        return FULL
+    return THANKS_INSTEAD if case.agent.asks_something_else else WORTH[Section.THANKS]
 
 
 def _worth_of_greeting(position: int, case: Case) -> float:
     before = case.reading.evidence[:position]
     if case.reading.says_hello or case.is_stale:
         return 0.0
-    if any(item.section in _FAREWELL_OF_GREETINGS for item in before) or case.agent.did(Section.SAYS_GOODBYE):
+    if any(item.section in _TURNS_A_GREETING for item in before) or case.agent.did(Section.SAYS_GOODBYE):
         return FULL
     return WORTH[Section.GREETING] if len(case.reading.evidence) == 1 else 0.0
 
@@ -179,6 +197,8 @@ def _worth_of_that_is_it(case: Case) -> float:
         return FULL
     if reading.find({Section.YES}) or agent.asks_something_else:
         return 0.0
+    if reading.is_polite and agent.did(Section.SETTLED):
+        return FULL
     return WORTH[Section.THAT_IS_IT]
 
 
@@ -196,7 +216,6 @@ def _worth_of_answer(section: Section, case: Case) -> float:
 
 def pattern_score(case: Case) -> tuple[float, list[ClosureSignal]]:
     """How much of the message the closing explains."""
-    reading = case.reading
     shape, words = _shape(case)
     if case.context.get("pending_actions"):
         shape = min(shape, PENDING_ACTIONS)
@@ -205,7 +224,9 @@ def pattern_score(case: Case) -> tuple[float, list[ClosureSignal]]:
 
 def _shape(case: Case) -> tuple[float, str]:
     reading = case.reading
-    is_strong = reading.find(STRONG | {Section.GOODBYE_OR_VERB}) is not None
+    is_strong = reading.find(STRONG | {Section.GOODBYE_OR_VERB}) is not None or (
+        reading.is_polite and reading.find({Section.GREETING}) is not None
+    )
     if reading.left_over:
         return _shape_with_rest(case, is_strong=is_strong), _join(reading.left_over)
     if reading.deferred:
@@ -219,15 +240,25 @@ def _shape_with_rest(case: Case, *, is_strong: bool) -> float:
     reading = case.reading
     if any(item.section is Section.NUMBER for item in reading.left_over):
         return TOLD_FIRST if is_strong else HARDLY
+    if is_strong and reading.runs_on:
+        return RUN_ON
     if is_strong:
-        return RUN_ON if reading.runs_on else STATED_FIRST
+        return LEAVE_TAKEN if _has_taken_leave(case) else STATED_FIRST
     if case.is_more_declined and reading.is_polite:
         return DECLINED_AND_STATED
     return HARDLY
 
 
+def _has_taken_leave(case: Case) -> bool:
+    reading = case.reading
+    if reading.opens_with is Section.NO and reading.find({Section.DONE}):
+        return True
+    is_only_an_answer = case.agent.asks_something_else and len(reading.left_over) <= SHORT_ANSWER
+    return reading.is_polite and reading.find(_FAREWELL) is not None and not is_only_an_answer
+
+
 def _join(items: list[Item]) -> str:
-    return " ".join(item.words for item in items)
+    return " ".join(item.words for item in items[:_SHOWN_AT_MOST])
 
 
 def context_score(case: Case) -> tuple[float, list[ClosureSignal]]:
@@ -254,7 +285,7 @@ def _support(case: Case) -> tuple[float, Section | None]:
     ):
         if agent.did(act) and not agent.did(Section.ASKS_ITEMS):
             return support, act
-    if agent.is_question:
+    if agent.is_question or agent is SILENT:
         return NO_SUPPORT, None
     if agent.did(Section.SETTLED):
         return SETTLED, Section.SETTLED

@@ -4,18 +4,17 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
-_DELETED: Final = (
-    "'’‘`´ʼ\u200b\u200c\u200d\ufeff\u2060\ufe0e\ufe0f"  # apostrophes; what joins or colours emoji
-)
+_APOSTROPHES: Final = "'`\u2019\u2018\u00b4\u02bc"
+_INVISIBLE: Final = "\u200b\u200c\u200d\ufeff\u2060\ufe0e\ufe0f"  # what joins or colours emoji
+_DELETED: Final = _APOSTROPHES + _INVISIBLE
 _BLANK: Final = '"“”«»()[]{}*_~<>¡¿|\t\r'  # quotes, brackets, WhatsApp's bold and italic
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
-_LETTERS_END: Final = (
-    0x3100  # below: the scripts worth remembering; above: rare signs, folded again each time
-)
-_FANCY_LETTERS: Final = range(0x1D400, 0x1D800)  # the bold and script letters of "𝐭𝐜𝐡𝐚𝐮"
+_LETTERS_END: Final = 0x3100  # below: scripts worth remembering; above: rare signs, folded each time
+_FANCY_LETTERS: Final = range(0x1D400, 0x1D800)  # bold and script letters, as some write their names
 _EMOJI: Final = range(0x1F000, 0x1FB00)
 _LONGEST_FOLD: Final = 3  # one sign stands for a whole Arabic sentence; nobody gets that expanded
 FIRST_PICTURE: Final = "\u2190"  # signs from here on are pictures, those before it punctuation
+_QUESTION_MARK: Final = "?"
 _ENDS: Final = frozenset(".!?;")
 
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]")
@@ -64,7 +63,7 @@ _FOLD: Final = _Fold()
 
 
 def normalise(text: str) -> str:
-    """One spelling: "TCHAUUU", "tchau" and "𝐭𝐜𝐡𝐚𝐮" are equal, and so are "até" and "ate"."""
+    """One spelling: "TCHAUUU" and "tchau" are equal, and so are "até" and "ate"."""
     if ":" in text or "=" in text or ";" in text or "<" in text:
         text = _FROWN.sub(" 😞 ", _SMILE.sub(" 🙂 ", text))
     text = text.translate(_FOLD)
@@ -90,9 +89,9 @@ def clauses_of(text: str) -> list[Clause]:
             words.append(token)
             continue
         if words:
-            clauses.append(Clause(words, sentence, is_asked=token == "?"))
+            clauses.append(Clause(words, sentence, is_asked=token == _QUESTION_MARK))
             words = []
-        elif token == "?" and clauses:
+        elif token == _QUESTION_MARK and clauses:
             clauses[-1] = clauses[-1]._replace(is_asked=True)
         sentence += token in _ENDS
     if words:
