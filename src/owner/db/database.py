@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import asyncpg
 from pydantic_core import from_json, to_json
 
-from owner.db.migrate import head_revision
+from owner.db.revisions import head_revision
 from owner.models.errors import DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole
 
 Connection: TypeAlias = (
@@ -168,8 +168,9 @@ async def _commit(connection: Connection) -> None:
         raise TransactionAborted
 
 
-async def _roll_back(connection: Any) -> None:
-    if not connection.is_closed() and connection.is_in_transaction():
+async def _roll_back(connection: Connection) -> None:
+    # Also where asyncpg knows of no transaction yet: whoever is cancelled while waiting for a lock is in one.
+    if not connection.is_closed():
         try:
             await asyncio.shield(connection.execute("ROLLBACK"))
         except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError):

@@ -8,9 +8,9 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from psycopg import conninfo
 
+from owner.db.revisions import known_revisions
 from owner.models.errors import DatabaseUnavailable, InvalidInput
 
 _LOCK = 7_305_113  # one migration of a database at a time
@@ -38,13 +38,6 @@ def downgrade(admin_url: str, *, revision: str) -> str:
         return _current(connection) or "base"
 
 
-def head_revision() -> str:
-    """The newest revision that this program knows."""
-    head = ScriptDirectory(str(Path(__file__).with_name("migrations"))).get_current_head()
-    assert head is not None
-    return head
-
-
 def role_of(url: str) -> str:
     """The role that a database URL signs in with."""
     user = conninfo.conninfo_to_dict(url).get("user")
@@ -54,8 +47,7 @@ def role_of(url: str) -> str:
 
 
 def _check_revision(revision: str, words: set[str]) -> None:
-    script = ScriptDirectory(str(Path(__file__).with_name("migrations")))
-    known = {known.revision for known in script.walk_revisions()}
+    known = set(known_revisions())
     if revision not in known | words:
         raise InvalidInput(
             f"There is no revision {revision}; there are {', '.join(sorted(known))} and {', '.join(sorted(words))}.",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from owner.db.database import Database
-from owner.db.migrate import head_revision
+from owner.db.revisions import head_revision
 from owner.repositories.jobs import JobRepository
 
 
