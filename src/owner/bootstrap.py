@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
@@ -152,9 +155,30 @@ def wire(
 
 def create_app() -> FastAPI:
     """The application as uvicorn's workers make it, from the environment."""
+    end_with_parent()
     settings = get_settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format)
     return create_api(lambda: open_services(settings))
+
+
+def end_with_parent() -> None:
+    """Let a process that `serve` spawned end when `serve` is killed, so that it doesn't keep the port for good."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def work_beside_server() -> None:
+    """The jobs in a process of their own, for `serve --with-worker`."""
+    end_with_parent()
+    settings = get_settings()
+    configure_logging(level=settings.log_level, log_format=settings.log_format)
+    asyncio.run(work(settings))
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def work(settings: Settings, *, stop: asyncio.Event | None = None) -> None:

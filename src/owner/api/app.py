@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from owner import __version__
 from owner.api import conversations, docs, health, media, messages, webhooks
 from owner.api.errors import Problem, install_error_handlers
-from owner.api.middleware import BodyLimit, RequestId
+from owner.api.middleware import DeclaredSize, RequestId
 from owner.services.catalog import Services
 
+MAXIMUM_BODY: Final = 1024 * 1024
 DESCRIPTION: Final = """
 Conversations with your customers over SMS and WhatsApp. Authenticate with `Authorization: Bearer <api key>`;
 errors are `application/problem+json` with a stable `code`; lists are `{"items": [], "next_cursor": null}`.
@@ -47,10 +48,11 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
         description=DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
+        max_body_size=MAXIMUM_BODY,
         redoc_url=None,
     )
     install_error_handlers(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(DeclaredSize, maximum=MAXIMUM_BODY)
     app.add_middleware(RequestId)
     for rest in (conversations.router, messages.router, media.router):
         app.include_router(rest, responses=REST_PROBLEMS)

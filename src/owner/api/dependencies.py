@@ -14,7 +14,8 @@ from owner.services.catalog import Services
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer ok_…`")
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
+    """Asynchronous, because FastAPI runs other functions in a thread."""
     return cast("Services", request.state.services)
 
 

@@ -108,7 +108,8 @@ async def _on_http_exception(_request: Request, error: Exception) -> JSONRespons
     """What the framework itself refuses: no such path, no such method, a body that is no JSON."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    code = status.phrase.lower().replace(" ", "_")
+    ours = {status: kind.code for kind, status in HTTP_STATUS.items()}
+    code = ours.get(status, status.phrase.lower().replace(" ", "_"))
     return problem(status, code=code, detail=str(error.detail), headers=error.headers)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, BinaryIO, Final, TypeVar
 
 import typer
 
+from owner.cli.context import with_services
 from owner.models.closure import DEFAULT, ClosureKeywords, ClosureScore, Turn, score
 from owner.models.closure_evaluation import LABELS, LabelledTurn, Tally, evaluate, labelled_turns
 
@@ -72,11 +73,9 @@ def evaluate_file(
 
 
 def _owner_keywords(owner_id: int) -> ClosureKeywords:
-    """The closure keywords of an owner, from the database.
-
-    Not wired yet: whoever builds the database commands replaces the body of this one function.
-    """
-    raise typer.BadParameter(f"The keywords of owner {owner_id} need the database, which is not wired yet.")
+    """The closure keywords of an owner, from the database."""
+    owner = with_services(lambda services: services.tenants.get(owner_id))
+    return owner.closure.closure_keywords
 
 
 class _Lines(Iterator[Parsed]):

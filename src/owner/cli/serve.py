@@ -1,10 +1,9 @@
 """`owner serve`: REST and webhooks."""
 
 import asyncio
+import multiprocessing
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Annotated
@@ -76,15 +75,17 @@ def _run_server(host: str, port: int, workers: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the public URL is configured, never guessed from headers
         timeout_graceful_shutdown=20,
     )
 
 
 @contextmanager
 def _worker() -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "owner", "work"])
+    process = multiprocessing.get_context("spawn").Process(target=bootstrap.work_beside_server)
+    process.start()
     try:
         yield
     finally:
         process.terminate()
-        process.wait()
+        process.join()

@@ -28,12 +28,16 @@ class ClosureKeywords:
 def check_keywords(words: Iterable[str]) -> None:
     """Refuse the words that opt a customer out of all messages."""
     for word in words:
-        if tuple(words_of(word)) in _RESERVED:
+        if is_reserved(word):
             raise ReservedClosureKeyword(
                 f'"{word}" opts the customer out of all messages, so it can\'t close a conversation.',
                 field="keywords",
                 word=word,
             )
+
+
+def is_reserved(word: str) -> bool:
+    return tuple(words_of(word)) in _RESERVED
 
 
 @lru_cache(maxsize=256)

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
+from owner.models.closure_keywords import ClosureKeywords, check_keywords, is_reserved
 from owner.models.entity import DTO, Entity, Moment
 
 OwnerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -29,7 +30,14 @@ class ClosureSettings(Entity):
     ask: bool = False  # between the two: ask the customer
     shadow: bool = False  # decide and record, do nothing
     keywords: list[str] = Field(default_factory=list)
+    replaces_lists: bool = False  # only the owner's keywords close, not the built-in lists
     never: list[str] = Field(default_factory=list)  # phrases that never close
+
+    @property
+    def closure_keywords(self) -> ClosureKeywords:
+        """What the detector takes; a word that opts out is left out, however it got into the database."""
+        allowed = tuple(word for word in self.keywords if not is_reserved(word))
+        return ClosureKeywords(allowed, tuple(self.never), replaces_lists=self.replaces_lists)
 
 
 class Owner(Entity):
@@ -75,6 +83,13 @@ class OwnerUpdate(DTO):
     reopen_grace: timedelta | None = Field(default=None, ge=timedelta(0), le=timedelta(days=7))
     closure: ClosureSettings | None = None
     opt_out_words: list[str] | None = None
+
+    @field_validator("closure")
+    @classmethod
+    def _without_reserved_words(cls, value: ClosureSettings | None) -> ClosureSettings | None:
+        if value is not None:
+            check_keywords(value.keywords)
+        return value
 
 
 class OwnerResponse(DTO):

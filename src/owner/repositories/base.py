@@ -102,7 +102,9 @@ class BaseRepository(Generic[E]):
     async def save(self, entity: E) -> None:
         """Store every column of a row that was loaded for update."""
         values = {name: getattr(entity, name) for name in type(entity).model_fields}
-        owner_id, key = values.pop("owner_id"), values.pop(self.key)
+        owner_id, key = values["owner_id"], values[self.key]
+        for identity in {"owner_id", self.key}:  # one and the same on an owner's own row
+            del values[identity]
         changes = ", ".join(f"{column} = ${place}" for place, column in enumerate(values, 3))
         result = await self.connection.execute(
             f"UPDATE {self.table} SET {changes} WHERE owner_id = $1 AND {self.key} = $2",  # noqa: S608 - names of this code

@@ -49,5 +49,5 @@ class ClosureDetector:
 
     def _keywords_of(self, owner_id: int, settings: ClosureSettings) -> ClosureKeywords:
         if settings.keywords or settings.never:
-            return ClosureKeywords(keywords=tuple(settings.keywords), never=tuple(settings.never))
+            return settings.closure_keywords
         return self._keywords.get(owner_id, DEFAULT)

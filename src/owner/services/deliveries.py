@@ -26,6 +26,7 @@ log = get_logger(__name__)
 # Longer than a look-up (10 s) and a send (10 s) take at most, so that a live worker keeps its claim.
 CLAIM: Final = timedelta(seconds=25)
 FIRST_RETRY: Final = timedelta(seconds=2)
+UNKNOWN_RETRY: Final = timedelta(seconds=10)  # a message that Twilio took late should be in its list by then
 LONGEST_RETRY: Final = timedelta(minutes=5)
 GIVE_UP_AFTER: Final = timedelta(hours=24)  # a daily limit ends within that
 CREDENTIALS_RETRY: Final = timedelta(minutes=5)
@@ -119,7 +120,8 @@ class DeliveryService:
             sent = await self._find_sent(attempt, credentials) if attempt.may_be_sent_already else None
             sent = sent or await self.gateway.send(self._outbound(attempt), credentials)
         except OutcomeUnknown:
-            await self._note_retry(attempt, after=_back_off(attempt.message), is_outcome_known=False)
+            after = max(_back_off(attempt.message), UNKNOWN_RETRY)
+            await self._note_retry(attempt, after=after, is_outcome_known=False)
         except ProviderError as refusal:
             await self._note_refusal(attempt, refusal)
         else:

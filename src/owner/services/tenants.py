@@ -6,7 +6,7 @@ from owner.db.database import Database
 from owner.models.api_key import ALL_SCOPES, hash_key, new_key, shown_prefix
 from owner.models.enums import UserRole
 from owner.models.event import SYSTEM, NewEvent
-from owner.models.owner import OwnerCreate
+from owner.models.owner import Owner, OwnerCreate
 from owner.repositories.api_keys import ApiKeyRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.owners import OwnerRepository
@@ -63,3 +63,7 @@ class TenantService:
             )
             await EventRepository(connection).add_all(owner_id, [NewEvent("owner.created", SYSTEM)])
         return NewTenant(owner_id, user.user_id, key)
+
+    async def get(self, owner_id: int) -> Owner:
+        async with self.database.owner(owner_id) as connection:
+            return await OwnerRepository(connection).get(owner_id)
