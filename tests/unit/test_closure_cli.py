@@ -103,13 +103,6 @@ def test_a_missing_file_is_a_sentence() -> None:
     assert "can't be read" in result.stderr
 
 
-def test_the_keywords_of_an_owner_need_the_database() -> None:
-    result = run("score", "-", "--owner", "1", given=lines(GOODBYE))
-
-    assert result.exit_code == 2
-    assert "database" in result.stderr
-
-
 def test_answers_come_while_the_input_is_still_open() -> None:
     command = [sys.executable, "-c", "from owner.cli.closure import app; app()", "score", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
