@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from owner import __version__
 from owner.api import conversations, docs, health, media, messages, webhooks
@@ -48,11 +49,12 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
         description=DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
-        max_body_size=MAXIMUM_BODY,
         redoc_url=None,
     )
     install_error_handlers(app)
-    app.add_middleware(DeclaredSize, maximum=MAXIMUM_BODY)
+    # Not FastAPI's `max_body_size`: that one is outermost and would answer in plain text, without an id.
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAXIMUM_BODY)
+    app.add_middleware(DeclaredSize, max_body_size=MAXIMUM_BODY)
     app.add_middleware(RequestId)
     for rest in (conversations.router, messages.router, media.router):
         app.include_router(rest, responses=REST_PROBLEMS)

@@ -1,6 +1,6 @@
 """Turns the error tree into `application/problem+json` (RFC 9457), by one table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -65,8 +65,7 @@ def problem(
     facts: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """A problem+json answer; facts come along unless they would hide what every problem has."""
-    content = {
-        **(facts or {}),
+    own = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
@@ -74,6 +73,7 @@ def problem(
         "detail": detail,
         "request_id": structlog.contextvars.get_contextvars().get("request_id"),
     }
+    content = {**own, **(facts or {}), **own}
     return JSONResponse(_plain(content), status, headers, media_type="application/problem+json")
 
 
@@ -90,10 +90,7 @@ async def _on_owner_error(_request: Request, error: Exception) -> JSONResponse:
 async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     found = [
-        {
-            "field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]),
-            "detail": item["msg"],
-        }
+        {"field": _field_of(item["loc"]), "detail": item["msg"].removeprefix("Value error, ")}
         for item in error.errors()
     ]
     return problem(
@@ -102,6 +99,13 @@ async def _on_invalid_request(_request: Request, error: Exception) -> JSONRespon
         detail="; ".join(f"{item['field']}: {item['detail']}" for item in found),
         facts={"field": found[0]["field"] if found else None, "errors": found},
     )
+
+
+def _field_of(place: Sequence[str | int]) -> str:
+    """The field's path within its part of the request; the part itself where nothing in it can be named."""
+    names = [str(part) for part in place[1:]]
+    is_position = place[0] == "body" and all(name.isdigit() for name in names)
+    return str(place[0]) if is_position else ".".join(names)
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:

@@ -37,21 +37,20 @@ class RequestId:
 
 
 class DeclaredSize:
-    """Refuses what says itself that it is too large; FastAPI counts what says nothing."""
+    """Refuses, as a problem, what says itself that it is too large; Starlette counts what says nothing."""
 
-    def __init__(self, app: ASGIApp, maximum: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_size: int) -> None:
         self.app = app
-        self.maximum = maximum
+        self.max_body_size = max_body_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         declared = next(
             (value for name, value in scope.get("headers", ()) if name == b"content-length"), b"0"
         )
-        if declared.isdigit() and int(declared) <= self.maximum:
+        if not declared.isdigit() or int(declared) <= self.max_body_size:
             await self.app(scope, receive, send)
             return
-        error = PayloadTooLarge(f"The request body is larger than {self.maximum} bytes.")
-        answer = problem(
-            http_status(error), code=error.code, detail=error.message, headers={"Connection": "close"}
-        )
+        error = PayloadTooLarge(f"The request body is larger than {self.max_body_size} bytes.")
+        headers = {"Connection": "close"}
+        answer = problem(http_status(error), code=error.code, detail=error.message, headers=headers)
         await answer(scope, receive, send)

@@ -1,8 +1,10 @@
 """The `owner` command."""
 
 import sys
+from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from owner.cli import (
     closure,
@@ -19,6 +21,7 @@ from owner.cli import (
     work,
 )
 from owner.models.errors import OwnerError
+from owner.settings import Settings
 
 app = typer.Typer(
     help="A multi-tenant conversation manager on Twilio.",
@@ -44,7 +47,16 @@ def main() -> None:
     try:
         app()
     except OwnerError as problem:
-        print(f"owner: {problem.message}", file=sys.stderr)  # noqa: T201 - this is what the person reads
-        sys.exit(1)
+        _give_up(problem.message)
+    except ValidationError as problem:
+        if problem.title != Settings.__name__:
+            raise
+        first = problem.errors()[0]
+        _give_up(f"OWNER_{str(first['loc'][0]).upper()}: {first['msg']}.")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _give_up(sentence: str) -> NoReturn:
+    print(f"owner: {sentence}", file=sys.stderr)  # noqa: T201 - this is what the person reads
+    sys.exit(1)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from owner.cli.context import out, with_services
+from owner.cli.context import LARGEST_ID, out, with_services
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def list_latest(limit: Annotated[int, typer.Option(help="How many.", min=1, max=
 
 @app.command()
 def replay(
-    quarantine_id: Annotated[int, typer.Argument(help="As `list` shows it.")],
+    quarantine_id: Annotated[int, typer.Argument(help="As `list` shows it.", min=1, max=LARGEST_ID)],
     *,
     trust: Annotated[
         bool, typer.Option("--trust", help="Take it in although its signature was wrong.")

@@ -3,10 +3,13 @@
 import asyncio
 import multiprocessing
 import os
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 import uvicorn
@@ -28,6 +31,7 @@ def serve(
 ) -> None:
     """Serve the REST API and the webhooks."""
     refuse_taken_port(host, port)
+    signal.signal(signal.SIGTERM, _leave)
     with database(stay="hold") as settings:
         url = f"http://{'127.0.0.1' if host == EVERYWHERE else host}:{port}"
         hand_down(settings, public_url=url)
@@ -48,6 +52,11 @@ def refuse_taken_port(host: str, port: int) -> None:
             raise Misconfigured(
                 f"Can't listen on {host}:{port} ({problem.strerror}): end what uses it, or choose another with --port."
             ) from problem
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Unwinds, so that worker and database end too: uvicorn, once done, sends itself the signal that ended it."""
+    sys.exit(0)
 
 
 def hand_down(settings: Settings, *, public_url: str) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from owner.cli.context import answer, read_input, with_services
+from owner.cli.context import LARGEST_ID, answer, read_input, with_services
 from owner.models.twilio_account import TwilioAccount, TwilioAccountCreate
 from owner.services.catalog import Services
 
@@ -19,7 +19,7 @@ def accounts() -> None:
 @app.command()
 def connect(
     *,
-    owner: Annotated[int, typer.Option(help="The tenant's id.")],
+    owner: Annotated[int, typer.Option(help="The tenant's id.", min=1, max=LARGEST_ID)],
     account_sid: Annotated[str, typer.Option(help="AC…")],
     auth_token: Annotated[str, typer.Option(help="The account's auth token: it signs webhooks.")],
     number: Annotated[list[str], typer.Option(help="+… or whatsapp:+…; give it once for each.")],

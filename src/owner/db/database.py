@@ -21,6 +21,8 @@ _RESOLVED_LATER: Final = (
     asyncio.TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
 )
 
 _ROLE_CHECK: Final = """
@@ -93,7 +95,7 @@ class Database:
     async def _transaction(self, begin: str) -> AsyncIterator[Connection]:
         try:
             connection = await self.pool.acquire(timeout=_CONNECT_TIMEOUT)
-        except (*_RESOLVED_LATER, asyncpg.InterfaceError) as problem:
+        except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
             raise DatabaseUnavailable from problem
         try:
             await connection.execute(begin)
@@ -101,7 +103,8 @@ class Database:
             await _commit(connection)
         except BaseException as problem:
             await _roll_back(connection)
-            if isinstance(problem, _RESOLVED_LATER):
+            is_lost = isinstance(problem, asyncpg.InterfaceError) and _is_gone(connection)
+            if is_lost or isinstance(problem, _RESOLVED_LATER):
                 raise DatabaseUnavailable from problem
             raise
         finally:
@@ -170,8 +173,17 @@ async def _commit(connection: Connection) -> None:
 
 async def _roll_back(connection: Connection) -> None:
     # Also where asyncpg knows of no transaction yet: whoever is cancelled while waiting for a lock is in one.
-    if not connection.is_closed():
-        try:
-            await asyncio.shield(connection.execute("ROLLBACK"))
-        except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError):
+    if _is_gone(connection):
+        return
+    try:
+        await asyncio.shield(connection.execute("ROLLBACK"))
+    except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError):
+        if not _is_gone(connection):
             connection.terminate()
+
+
+def _is_gone(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool took it back the moment it closed
+        return True

@@ -8,12 +8,14 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from psycopg import conninfo
 
 from owner.db.revisions import known_revisions
-from owner.models.errors import DatabaseUnavailable, InvalidInput
+from owner.models.errors import DatabaseUnavailable, InvalidInput, OwnerError, SchemaOutdated
 
 _LOCK = 7_305_113  # one migration of a database at a time
+_CONNECT_TIMEOUT = 10  # seconds
 
 
 def upgrade(admin_url: str, *, application_role: str, revision: str = "head") -> str:
@@ -21,6 +23,7 @@ def upgrade(admin_url: str, *, application_role: str, revision: str = "head") ->
 
     Raises:
         DatabaseUnavailable: the database can't be reached.
+        SchemaOutdated: Postgres refused a statement.
         InvalidInput: there is no such revision.
     """
     _check_revision(revision, {"head"})
@@ -40,7 +43,12 @@ def downgrade(admin_url: str, *, revision: str) -> str:
 
 def role_of(url: str) -> str:
     """The role that a database URL signs in with."""
-    user = conninfo.conninfo_to_dict(url).get("user")
+    try:
+        user = conninfo.conninfo_to_dict(url).get("user")
+    except psycopg.ProgrammingError as problem:
+        raise InvalidInput(
+            "This is no database URL: OWNER_DATABASE_URL.", field="OWNER_DATABASE_URL"
+        ) from problem
     if not isinstance(user, str) or not user:
         raise InvalidInput("The database URL names no user.", field="OWNER_DATABASE_URL")
     return user
@@ -58,17 +66,29 @@ def _check_revision(revision: str, words: set[str]) -> None:
 @contextmanager
 def _connection(admin_url: str) -> Iterator[sqlalchemy.Connection]:
     engine = sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(admin_url), poolclass=sqlalchemy.NullPool
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(admin_url, connect_timeout=_CONNECT_TIMEOUT),
+        poolclass=sqlalchemy.NullPool,
     )
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
             connection.commit()
             yield connection
-    except sqlalchemy.exc.OperationalError as problem:
-        raise DatabaseUnavailable(f"The database can't be reached: {problem.orig}".strip()) from problem
+    except (psycopg.Error, sqlalchemy.exc.DBAPIError, CommandError) as problem:
+        raise _explained(problem) from problem
     finally:
         engine.dispose()
+
+
+def _explained(problem: Exception) -> OwnerError:
+    cause = problem.orig if isinstance(problem, sqlalchemy.exc.DBAPIError) else problem
+    words = " ".join(str(cause).split()).rstrip(".")
+    if isinstance(cause, CommandError):
+        return InvalidInput(f"There is no way to that revision: {words}.", field="revision")
+    if not isinstance(cause, psycopg.Error) or cause.sqlstate is None:
+        return DatabaseUnavailable(f"The database can't be reached: {words}.")
+    return SchemaOutdated(f"The migration failed: {words}. Mend that and run `owner migrate` again.")
 
 
 def _config(connection: sqlalchemy.Connection) -> Config:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from owner.models.entity import DTO, Entity, Moment
 from owner.models.enums import (
@@ -24,6 +24,12 @@ WINDOWED_CHANNELS: Final = frozenset({Channel.WHATSAPP, Channel.MESSENGER})
 ANSWERS: Final = frozenset({MessageOwner.AGENT, MessageOwner.SUPPORT, MessageOwner.AI})
 AUTOMATIC: Final = frozenset({ActorKind.DETECTOR, ActorKind.TIMER})  # whose closings can be undone
 CLOSURE: Final = "closure"  # key of the context: the evidence on which the detector closed
+BY_PEOPLE: Final = (  # how a person or a program may end a conversation; the rest is for timers
+    ConversationStatus.AGENT_CLOSED,
+    ConversationStatus.SUPPORT_CLOSED,
+    ConversationStatus.USER_CLOSED,
+    ConversationStatus.FAILED,
+)
 PENDING_CLOSURE: Final = "pending_closure"  # key of the context while a closing waits for the customer
 
 
@@ -110,10 +116,10 @@ class Conversation(Entity):
 
     @property
     def reply_window_closes_at(self) -> datetime | None:
-        """When free text ends; None where the channel has no window."""
-        if self.channel not in WINDOWED_CHANNELS:
+        """When free text ends; None where the channel has no window, or the customer never opened one."""
+        if self.channel not in WINDOWED_CHANNELS or self.last_inbound_at is None:
             return None
-        return (self.last_inbound_at or datetime.min.replace(tzinfo=self.started_at.tzinfo)) + REPLY_WINDOW
+        return self.last_inbound_at + REPLY_WINDOW
 
     def due_at(self) -> datetime:
         """When a timer ends the conversation, if nothing else happens."""
@@ -222,7 +228,7 @@ class Conversation(Entity):
     def refuse_outside_window(self, *, now: datetime) -> None:
         """Raise `ReplyWindowClosed` where the channel takes templates only."""
         closes_at = self.reply_window_closes_at
-        if closes_at is not None and now >= closes_at:
+        if self.channel in WINDOWED_CHANNELS and (closes_at is None or now >= closes_at):
             raise ReplyWindowClosed(last_inbound_at=self.last_inbound_at)
 
     def suspect_closure(self, evidence: dict[str, Any], *, at: datetime, lapses_at: datetime) -> None:
@@ -329,6 +335,13 @@ class ConversationClose(DTO):
         description="AGENT_CLOSED, SUPPORT_CLOSED, USER_CLOSED or FAILED.",
     )
     reason: str | None = Field(default=None, max_length=500)
+
+    @field_validator("status")
+    @classmethod
+    def _by_people(cls, value: ConversationStatus) -> ConversationStatus:
+        if value not in BY_PEOPLE:
+            raise ValueError(f"must be one of {', '.join(BY_PEOPLE)}")
+        return value
 
 
 class ConversationExtend(DTO):

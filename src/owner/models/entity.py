@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, model_validator
 
 T = TypeVar("T")
 
@@ -20,12 +20,32 @@ class DTO(BaseModel):
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, given: Any) -> Any:
+        """Postgres has no NUL and no half characters, so what holds one is refused before it gets there."""
+        if isinstance(given, dict) and not _is_storable(given):
+            raise ValueError("text must not contain the character NUL or half of a surrogate pair")
+        return given
+
 
 class Page(DTO, Generic[T]):
     """One page of a list; `next_cursor` is null on the last."""
 
     items: Sequence[T]
     next_cursor: str | None = None
+
+
+def _is_storable(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\x00" not in value and (value.isascii() or not any(map(_is_surrogate, value)))
+    if isinstance(value, dict):
+        return all(_is_storable(name) and _is_storable(inner) for name, inner in value.items())
+    return not isinstance(value, list | tuple) or all(_is_storable(inner) for inner in value)
+
+
+def _is_surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
 
 
 def _in_utc(value: datetime) -> datetime:

@@ -149,13 +149,6 @@ class MessageCreate(DTO):
         default=MessageOwner.AGENT, description="Who writes: AGENT, SUPPORT, AI or SYSTEM."
     )
 
-    @field_validator("content")
-    @classmethod
-    def _storable(cls, value: str | None) -> str | None:
-        if value is not None and "\x00" in value:
-            raise ValueError("must not contain the character NUL")
-        return value
-
     @field_validator("media_urls")
     @classmethod
     def _fetchable(cls, value: list[str]) -> list[str]:

@@ -229,7 +229,7 @@ class Arrival:
             return
         evidence = {**self.score.as_dict(), "msg_id": message.msg_id}
         if self.owner.closure.shadow:
-            conversation.note("closure.shadowed", DETECTOR, msg_id=message.msg_id, **evidence)
+            conversation.note("closure.shadowed", DETECTOR, **evidence)
         elif self.score.decision is ClosureDecision.CLOSE:
             conversation.close_by_customer(at=self.at, evidence=evidence)
         else:

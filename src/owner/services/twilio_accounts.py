@@ -1,7 +1,7 @@
 """Connects Twilio accounts, and tells whose a webhook is."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
@@ -61,28 +61,51 @@ class TwilioService:
     ) -> TwilioAccount:
         """Store an account with its addresses; Twilio is not called.
 
+        Connecting an account again replaces its token and adds addresses: the former token is accepted until the
+        next time, because Twilio signs with it until the new one is promoted.
+
         Raises:
-            AlreadyExists: the account, or one of the addresses, is connected already.
+            AlreadyExists: one of the addresses is connected to another account, or to another owner's.
             InvalidAddress: a number is none.
         """
         addresses = [parse_phone_number(number, field="phone_numbers") for number in create.phone_numbers]
         async with self.database.owner(owner_id) as connection:
             await OwnerRepository(connection).get(owner_id)
             repository = TwilioAccountRepository(connection)
-            account = await repository.add(
-                {
-                    "owner_id": owner_id,
-                    "account_sid": create.account_sid,
-                    "auth_token_encrypted": self.secrets_box.encrypt(create.auth_token),
-                    "webhook_key": secrets.token_urlsafe(24),
-                    "messaging_service_sid": create.messaging_service_sid,
-                }
-            )
-            for address in dict.fromkeys(addresses):
-                await repository.add_address(address, account=account)
-            event = NewEvent("channel.connected", by, data={"twilio_account_id": account.twilio_account_id})
+            account = await repository.find_by_sid(create.account_sid)
+            is_new = account is None
+            account = await self._add(repository, owner_id, create) if account is None else account
+            if not is_new:
+                await self._renew(repository, account, create)
+            await _claim(repository, account, addresses)
+            event_type = "channel.connected" if is_new else "channel.updated"
+            event = NewEvent(event_type, by, data={"twilio_account_id": account.twilio_account_id})
             await EventRepository(connection).add_all(owner_id, [event])
         return account
+
+    async def _add(
+        self, repository: TwilioAccountRepository, owner_id: int, create: TwilioAccountCreate
+    ) -> TwilioAccount:
+        return await repository.add(
+            {
+                "owner_id": owner_id,
+                "account_sid": create.account_sid,
+                "auth_token_encrypted": self.secrets_box.encrypt(create.auth_token),
+                "webhook_key": secrets.token_urlsafe(24),
+                "messaging_service_sid": create.messaging_service_sid,
+            }
+        )
+
+    async def _renew(
+        self, repository: TwilioAccountRepository, account: TwilioAccount, create: TwilioAccountCreate
+    ) -> None:
+        if self.secrets_box.decrypt(account.auth_token_encrypted) != create.auth_token:
+            account.previous_auth_token_encrypted = account.auth_token_encrypted
+            account.auth_token_encrypted = self.secrets_box.encrypt(create.auth_token)
+        account.messaging_service_sid = create.messaging_service_sid or account.messaging_service_sid
+        account.paused_at = account.paused_reason = None
+        account.updated_at = self.clock.now()
+        await repository.save(account)
 
     async def verify(self, create: TwilioAccountCreate) -> None:
         """Raise `ProviderError` unless Twilio accepts the credentials."""
@@ -157,3 +180,14 @@ class TwilioService:
             tokens=tuple(self.secrets_box.decrypt(token) for token in encrypted if token is not None),
             addresses=frozenset(Address(address.channel, address.address) for address in addresses),
         )
+
+
+async def _claim(
+    repository: TwilioAccountRepository, account: TwilioAccount, addresses: Sequence[Address]
+) -> None:
+    """Give the account the addresses that it has not got yet."""
+    known = await repository.list_addresses(twilio_account_id=account.twilio_account_id)
+    has = {Address(address.channel, address.address) for address in known}
+    for address in dict.fromkeys(addresses):
+        if address not in has:
+            await repository.add_address(address, account=account)

@@ -100,7 +100,7 @@ class WebhookService:
     async def _set_aside(
         self, request: SignedRequest, reason: QuarantineReason, *, owner_id: int | None
     ) -> None:
-        log.warning("webhook_quarantined", reason=reason, owner_id=owner_id, path=request.path)
+        log.warning("webhook_quarantined", reason=reason, owner_id=owner_id)
         await self.quarantine.set_aside(
             request.pairs, reason=reason, path=request.path, signature=request.signature, owner_id=owner_id
         )

@@ -19,25 +19,36 @@ CREATE TABLE events (
 CALL make_tenant_table('events');
 CREATE INDEX idx_events_conversation ON events (owner_id, conv_id, event_id);
 
--- Makes the partition of the month that holds `moment`, forced row level security included.
+-- Makes the partition of the month that holds `moment`, forced row level security included. What the default
+-- partition took in meanwhile, because nobody had made this one ahead, moves into it.
 CREATE FUNCTION make_month_partition(parent regclass, moment timestamptz) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, public
 AS $$
 DECLARE
-    first_day date := date_trunc('month', moment AT TIME ZONE 'UTC')::date;
-    partition_name text := format('%s_%s', parent::text, to_char(first_day, 'YYYY_MM'));
+    begins_at timestamptz := date_trunc('month', moment, 'UTC');
+    ends_at timestamptz := (begins_at AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC';
+    partition_name text := format('%s_%s', parent::text, to_char(begins_at AT TIME ZONE 'UTC', 'YYYY_MM'));
+    default_name text := format('%s_default', parent::text);
 BEGIN
     IF to_regclass('public.' || partition_name) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format(
-        'CREATE TABLE public.%I PARTITION OF %s FOR VALUES FROM (%L) TO (%L)',
-        partition_name, parent,
-        first_day::timestamp AT TIME ZONE 'UTC', (first_day + interval '1 month') AT TIME ZONE 'UTC'
-    );
+    EXECUTE format('CREATE TABLE public.%I (LIKE %s INCLUDING DEFAULTS)', partition_name, parent);
     EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', partition_name);
     EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', partition_name);
     EXECUTE format('CREATE POLICY migration ON public.%I TO CURRENT_USER USING (true) WITH CHECK (true)', partition_name);
+    IF to_regclass('public.' || default_name) IS NOT NULL THEN
+        EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', default_name);
+        EXECUTE format(
+            'WITH early AS (DELETE FROM public.%I WHERE created_at >= $1 AND created_at < $2 RETURNING *)
+             INSERT INTO public.%I SELECT * FROM early',
+            default_name, partition_name
+        ) USING begins_at, ends_at;
+    END IF;
+    EXECUTE format(
+        'ALTER TABLE %s ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+        parent, partition_name, begins_at, ends_at
+    );
 END $$;
 REVOKE EXECUTE ON FUNCTION make_month_partition FROM PUBLIC;
 
