@@ -1,0 +1,362 @@
+"""Handing messages to the provider: in order, exactly once, whatever breaks in between."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from conftest import TurnableClock
+from factories import Tenant, make_inbound, some_number, some_sid
+from fakes import FakeGateway
+from owner.models.enums import ActorKind, DeliveryStatus
+from owner.models.errors import ContactOptedOut, OutcomeUnknown, ProviderError, ProviderProblem
+from owner.models.event import Actor
+from owner.models.message import Message, MessageCreate, StatusCallback
+from owner.models.twilio_account import TwilioAccount
+from owner.repositories.twilio_accounts import TwilioAccountRepository
+from owner.services.catalog import Services
+from owner.services.ports import Credentials, OutboundMessage, SentMessage
+from reading import address_of, event_types, events_of, messages_of, rows
+
+PERSON = Actor(ActorKind.USER)
+BUSY = ProviderError("Too many requests.", kind=ProviderProblem.RETRY, provider_code=20429, http_status=429)
+
+
+class Thread:
+    """One conversation and its outbox."""
+
+    def __init__(self, services: Services, tenant: Tenant, conv_id: int, customer: str) -> None:
+        self.services, self.tenant, self.conv_id, self.customer = services, tenant, conv_id, customer
+
+    async def write(self, *contents: str) -> list[Message]:
+        return [
+            await self.services.messages.send(
+                self.tenant.owner_id, self.conv_id, MessageCreate(content=content), by=PERSON
+            )
+            for content in contents
+        ]
+
+    async def deliver(self) -> timedelta | None:
+        return await self.services.deliveries.deliver(self.tenant.owner_id, self.conv_id)
+
+    async def outbound(self) -> list[Message]:
+        found = await messages_of(self.services, self.tenant, self.conv_id)
+        return [message for message in found if message.direction == "OUTBOUND"]
+
+    async def callback(
+        self, provider_sid: str, status: DeliveryStatus | None, msg_id: int | None = None, **changes: object
+    ) -> bool:
+        callback = StatusCallback.model_validate(
+            {"provider_sid": provider_sid, "status": status, "msg_id": msg_id, **changes}
+        )
+        return await self.services.delivery_statuses.record(self.tenant.owner_id, callback)
+
+
+@pytest.fixture
+async def thread(services: Services, acme: Tenant) -> Thread:
+    customer = some_number()
+    receipt = await services.inbound.receive(
+        make_inbound(acme, customer=customer),
+        owner=acme.owner,
+        twilio_account_id=acme.account.twilio_account_id,
+    )
+    assert receipt.conv_id is not None
+    return Thread(services, acme, receipt.conv_id, customer)
+
+
+async def test_messages_of_a_conversation_go_in_the_order_in_which_they_were_written(
+    thread: Thread, gateway: FakeGateway
+) -> None:
+    await thread.write("um", "dois", "três")
+
+    again = await thread.deliver()
+
+    assert again is None
+    assert gateway.sent_to(thread.customer) == ["um", "dois", "três"]
+    sent = await thread.outbound()
+    assert all(message.provider_sid and message.attempts == 1 for message in sent)
+
+
+async def test_the_callback_url_carries_our_own_message_id(thread: Thread, gateway: FakeGateway) -> None:
+    [message] = await thread.write("Olá")
+
+    await thread.deliver()
+
+    key = thread.tenant.account.webhook_key
+    assert gateway.taken[0][0].status_callback == (
+        f"https://owner.example/webhooks/twilio/{key}/status?msg_id={message.msg_id}"
+    )
+
+
+async def test_a_busy_provider_is_tried_later_with_growing_pauses_and_nothing_overtakes(
+    thread: Thread, gateway: FakeGateway, clock: TurnableClock
+) -> None:
+    await thread.write("um", "dois")
+    gateway.answers = [BUSY, BUSY]
+
+    first = await thread.deliver()
+    too_early = await thread.deliver()
+    clock.turn(seconds=3)
+    second = await thread.deliver()
+    clock.turn(seconds=5)
+    done = await thread.deliver()
+
+    assert first is not None
+    assert second is not None
+    assert timedelta(seconds=1) < first <= timedelta(seconds=2) < second <= timedelta(seconds=4)
+    assert too_early is not None
+    assert done is None
+    assert gateway.sent_to(thread.customer) == ["um", "dois"]
+    assert [message.attempts for message in await thread.outbound()] == [3, 1]
+
+
+async def test_a_provider_that_says_when_is_asked_then(thread: Thread, gateway: FakeGateway) -> None:
+    await thread.write("Olá")
+    gateway.answers = [ProviderError("Later.", kind=ProviderProblem.RETRY, retry_after=90)]
+
+    again = await thread.deliver()
+
+    assert again is not None
+    assert timedelta(seconds=85) < again <= timedelta(seconds=90)
+
+
+async def test_a_provider_that_stays_busy_for_a_day_is_given_up(
+    thread: Thread, gateway: FakeGateway, clock: TurnableClock
+) -> None:
+    await thread.write("Olá")
+    clock.turn(hours=25)
+    gateway.answers = [BUSY]
+
+    await thread.deliver()
+
+    [message] = await thread.outbound()
+    assert (message.delivery_status, message.error_code) == (DeliveryStatus.FAILED, 20429)
+
+
+@pytest.mark.parametrize("was_taken", [True, False])
+async def test_a_message_whose_outcome_is_unknown_is_looked_up_before_it_is_sent_again(
+    thread: Thread, gateway: FakeGateway, clock: TurnableClock, *, was_taken: bool
+) -> None:
+    await thread.write("Olá")
+    (gateway.lost_answers if was_taken else gateway.answers).append(OutcomeUnknown())
+
+    again = await thread.deliver()
+    clock.turn(minutes=1)
+    done = await thread.deliver()
+
+    assert again is not None
+    assert done is None
+    assert gateway.sent_to(thread.customer) == ["Olá"]
+    [message] = await thread.outbound()
+    assert message.provider_sid == gateway.taken[0][1].provider_sid
+    assert message.unconfirmed_at is None
+
+
+async def test_an_earlier_message_with_the_same_words_is_not_taken_for_the_lost_one(
+    thread: Thread, gateway: FakeGateway, clock: TurnableClock
+) -> None:
+    await thread.write("Olá")
+    await thread.deliver()
+    await thread.write("Olá")
+    gateway.answers = [OutcomeUnknown()]
+
+    await thread.deliver()
+    clock.turn(minutes=1)
+    await thread.deliver()
+
+    assert gateway.sent_to(thread.customer) == ["Olá", "Olá"]
+    assert len({message.provider_sid for message in await thread.outbound()}) == 2
+
+
+async def test_a_crash_after_the_provider_took_it_sends_it_once(
+    services: Services, thread: Thread, gateway: FakeGateway, clock: TurnableClock
+) -> None:
+    await thread.write("Olá", "Tudo bem?")
+    gateway.lost_answers = [KeyboardInterrupt()]
+
+    with pytest.raises(KeyboardInterrupt):
+        await thread.deliver()
+    in_hand = await thread.deliver()
+    clock.turn(seconds=30)
+    swept = await services.outbox_sweep.sweep()
+    done = await thread.deliver()
+
+    assert in_hand is not None
+    assert swept >= 1
+    assert done is None
+    assert gateway.sent_to(thread.customer) == ["Olá", "Tudo bem?"]
+
+
+async def test_two_workers_at_once_send_once(thread: Thread, gateway: FakeGateway) -> None:
+    await thread.write("um", "dois")
+
+    await asyncio.gather(*(thread.deliver() for _ in range(4)))
+
+    assert gateway.sent_to(thread.customer) == ["um", "dois"]
+
+
+async def test_a_message_that_can_never_go_fails_with_a_sentence_and_lets_the_next_pass(
+    services: Services, acme: Tenant, thread: Thread, gateway: FakeGateway
+) -> None:
+    await thread.write("um", "dois")
+    sentence = "The number is no mobile number."
+    gateway.answers = [ProviderError(sentence, kind=ProviderProblem.PERMANENT, provider_code=21614)]
+
+    done = await thread.deliver()
+
+    assert done is None
+    failed, sent = await thread.outbound()
+    assert (failed.delivery_status, failed.error_code, failed.error_message) == (
+        DeliveryStatus.FAILED,
+        21614,
+        sentence,
+    )
+    assert sent.provider_sid is not None
+    [event] = [
+        event for event in await events_of(services, acme, thread.conv_id) if event.type == "message.failed"
+    ]
+    assert (event.actor_kind, event.msg_id, event.data) == (
+        ActorKind.PROVIDER,
+        failed.msg_id,
+        {"error_code": 21614},
+    )
+
+
+async def test_a_customer_who_opted_out_at_the_provider_is_opted_out_here(
+    services: Services, acme: Tenant, thread: Thread, gateway: FakeGateway
+) -> None:
+    await thread.write("Olá")
+    gateway.answers = [ProviderError("Opted out.", kind=ProviderProblem.OPTED_OUT, provider_code=21610)]
+
+    await thread.deliver()
+
+    assert (await address_of(services, acme)).is_opted_out
+    assert "contact.opted_out" in await event_types(services, acme, thread.conv_id)
+    with pytest.raises(ContactOptedOut):
+        await thread.write("Ainda aí?")
+
+
+async def test_a_callback_that_says_opted_out_counts_too(
+    services: Services, acme: Tenant, thread: Thread, gateway: FakeGateway
+) -> None:
+    await thread.write("Olá")
+    await thread.deliver()
+    sid = gateway.taken[0][1].provider_sid
+
+    await thread.callback(sid, DeliveryStatus.FAILED, error_code=21610)
+
+    assert (await address_of(services, acme)).is_opted_out
+
+
+async def test_wrong_credentials_pause_the_account_and_keep_the_outbox(
+    services: Services, acme: Tenant, thread: Thread, gateway: FakeGateway, clock: TurnableClock
+) -> None:
+    await thread.write("um", "dois")
+    refusal = ProviderError("Wrong token.", kind=ProviderProblem.CREDENTIALS, provider_code=20003)
+    gateway.answers = [refusal, refusal]
+
+    again = await thread.deliver()
+    clock.turn(minutes=6)
+    await thread.deliver()
+    paused = await _account(services, acme)
+    clock.turn(minutes=6)
+    done = await thread.deliver()
+    resumed = await _account(services, acme)
+
+    assert again is not None
+    assert (paused.paused_at is not None, paused.paused_reason) == (True, "Wrong token.")
+    assert done is None
+    assert gateway.sent_to(thread.customer) == ["um", "dois"]
+    assert resumed.paused_at is None
+    events = await rows(services, acme, "SELECT data FROM events WHERE type = 'channel.paused'")
+    assert len(events) == 1
+
+
+async def test_a_callback_before_our_own_commit_finds_its_message_by_our_id(
+    services: Services, acme: Tenant, thread: Thread, gateway: FakeGateway
+) -> None:
+    [message] = await thread.write("Olá")
+    early = Overtaken(gateway, thread, message.msg_id)
+    services.deliveries.gateway = early  # type: ignore[assignment]  # sending is all that is asked of it
+
+    await thread.deliver()
+
+    assert early.was_known is True
+    [stored] = await thread.outbound()
+    assert (stored.provider_sid, stored.delivery_status) == (
+        gateway.taken[0][1].provider_sid,
+        DeliveryStatus.DELIVERED,
+    )
+    assert (stored.claimed_until, stored.unconfirmed_at) == (None, None)
+    assert (await event_types(services, acme, thread.conv_id))[-1] == "message.delivered"
+
+
+async def test_a_callback_is_proof_for_a_message_whose_outcome_is_unknown(
+    thread: Thread, gateway: FakeGateway, clock: TurnableClock
+) -> None:
+    [message] = await thread.write("Olá")
+    gateway.lost_answers = [OutcomeUnknown()]
+    await thread.deliver()
+
+    await thread.callback(gateway.taken[0][1].provider_sid, DeliveryStatus.SENT, message.msg_id)
+    clock.turn(minutes=1)
+    done = await thread.deliver()
+
+    assert done is None
+    assert len(gateway.taken) == 1
+
+
+async def test_a_callback_that_comes_twice_is_told_once(
+    services: Services, acme: Tenant, thread: Thread, gateway: FakeGateway
+) -> None:
+    await thread.write("Olá")
+    await thread.deliver()
+    sid = gateway.taken[0][1].provider_sid
+
+    known = await asyncio.gather(*(thread.callback(sid, DeliveryStatus.DELIVERED) for _ in range(5)))
+
+    assert known == [True] * 5
+    assert (await event_types(services, acme, thread.conv_id)).count("message.delivered") == 1
+
+
+async def test_contradicting_ends_are_kept_as_a_conflict(thread: Thread, gateway: FakeGateway) -> None:
+    await thread.write("Olá")
+    await thread.deliver()
+    sid = gateway.taken[0][1].provider_sid
+
+    await thread.callback(sid, DeliveryStatus.DELIVERED)
+    await thread.callback(sid, DeliveryStatus.FAILED, error_code=30008)
+
+    [message] = await thread.outbound()
+    assert (message.delivery_status, message.is_conflicted) == (DeliveryStatus.DELIVERED, True)
+
+
+async def test_a_callback_of_an_unknown_message_changes_nothing(thread: Thread, gateway: FakeGateway) -> None:
+    [message] = await thread.write("Olá")
+    await thread.deliver()
+
+    unknown = await thread.callback(some_sid(), DeliveryStatus.READ)
+    with_a_foreign_sid = await thread.callback(some_sid(), DeliveryStatus.READ, message.msg_id)
+    without_a_status = await thread.callback(gateway.taken[0][1].provider_sid, None)
+
+    assert (unknown, with_a_foreign_sid, without_a_status) == (False, False, True)
+    [stored] = await thread.outbound()
+    assert stored.delivery_status is DeliveryStatus.QUEUED
+
+
+class Overtaken:
+    """A provider whose status callback comes before its answer."""
+
+    def __init__(self, gateway: FakeGateway, thread: Thread, msg_id: int) -> None:
+        self.gateway, self.thread, self.msg_id = gateway, thread, msg_id
+        self.was_known: bool | None = None
+
+    async def send(self, message: OutboundMessage, credentials: Credentials) -> SentMessage:
+        sent = await self.gateway.send(message, credentials)
+        self.was_known = await self.thread.callback(sent.provider_sid, DeliveryStatus.DELIVERED, self.msg_id)
+        return sent
+
+
+async def _account(services: Services, tenant: Tenant) -> TwilioAccount:
+    async with services.database.owner(tenant.owner_id) as connection:
+        return await TwilioAccountRepository(connection).get(tenant.account.twilio_account_id)

@@ -1,0 +1,47 @@
+"""What tests look up in the database, as the owner who may see it."""
+
+from typing import Any
+
+from factories import Tenant
+from owner.models.contact import ContactAddress
+from owner.models.conversation import Conversation
+from owner.models.event import EventResponse
+from owner.models.message import Message
+from owner.services.catalog import Services
+
+
+async def conversations_of(services: Services, tenant: Tenant) -> list[Conversation]:
+    """All conversations of an owner, oldest first."""
+    page = await services.conversations.list_page(tenant.owner_id, limit=100)
+    return sorted(page.items, key=lambda conversation: conversation.conv_id)
+
+
+async def messages_of(services: Services, tenant: Tenant, conv_id: int) -> list[Message]:
+    page, _ = await services.messages.list_page(tenant.owner_id, conv_id, limit=100)
+    return list(page.items)
+
+
+async def message_by_sid(services: Services, tenant: Tenant, provider_sid: str) -> Message:
+    [row] = await rows(services, tenant, "SELECT * FROM messages WHERE provider_sid = $1", provider_sid)
+    return Message.model_validate(row)
+
+
+async def events_of(services: Services, tenant: Tenant, conv_id: int) -> list[EventResponse]:
+    page = await services.conversations.history(tenant.owner_id, conv_id, limit=100)
+    return list(page.items)
+
+
+async def event_types(services: Services, tenant: Tenant, conv_id: int) -> list[str]:
+    return [event.type for event in await events_of(services, tenant, conv_id)]
+
+
+async def address_of(services: Services, tenant: Tenant, channel: str = "SMS") -> ContactAddress:
+    """The only customer's address on a channel."""
+    found = await rows(services, tenant, "SELECT * FROM contact_addresses WHERE channel = $1", channel)
+    [row] = found
+    return ContactAddress.model_validate(row)
+
+
+async def rows(services: Services, tenant: Tenant, sql: str, *values: object) -> list[dict[str, Any]]:
+    async with services.database.owner(tenant.owner_id) as connection:
+        return [dict(row) for row in await connection.fetch(sql, *values)]
