@@ -49,10 +49,10 @@ check: $(DEV_READY) ## Formatting, lint, types and import contracts.
 	$(BIN)/lint-imports
 
 test: check ## What CI runs: check and all tests but the slow ones (TESTS=path, WORKERS=n).
-	$(BIN)/pytest -n $(WORKERS) -m "not slow" $(ARGS) $(TESTS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS) $(TESTS)
 
 test-all: check ## As test, with the long runs.
-	$(BIN)/pytest -n $(WORKERS) $(ARGS) $(TESTS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS) $(TESTS)
 
 bench: $(DEV_READY) ## Run the benchmarks; each prints its ratio to a yardstick of the same run.
 	@set -e; for script in benchmarks/ingest.py benchmarks/closure.py; do \
