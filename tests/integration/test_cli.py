@@ -147,6 +147,14 @@ def test_the_database_is_reached_by_psql_and_stays_up_until_it_is_stopped(embedd
     assert not EmbeddedServer(embedded.home).is_running()
 
 
+def test_the_shell_shows_the_rows_of_the_owner_that_was_named(embedded: Place) -> None:
+    tenant = embedded.make_tenant("bruno@example.com")
+    question = ("-At", "-c", "SELECT count(*) FROM owners")
+
+    assert embedded.say("db", "shell", "--owner", str(tenant["owner_id"]), *question) == "1"
+    assert embedded.say("db", "shell", *question) == "0"
+
+
 def test_serve_brings_its_database_and_a_signal_ends_all_of_it(embedded: Place) -> None:
     port = free_port()
     with embedded.running("serve", "--port", str(port)) as process:

@@ -23,9 +23,11 @@ out = Console(highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def database(*, stay: Literal["hold", "visit"] = "visit") -> Iterator[Settings]:
+def database(
+    *, stay: Literal["hold", "visit"] = "visit", settings: Settings | None = None
+) -> Iterator[Settings]:
     """The settings, while the database is up: the embedded one is started, migrated and left as it was found."""
-    settings = get_settings()
+    settings = settings or get_settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format)
     if not settings.uses_embedded_database:
         yield settings

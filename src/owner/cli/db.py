@@ -1,11 +1,14 @@
 """`owner db`: the database's URL, and stopping the embedded one."""
 
+import os
+import subprocess
 from typing import Annotated
 
 import typer
 
 from owner import bootstrap
-from owner.cli.context import out
+from owner.cli.context import database, out
+from owner.db.embedded import bin_dir
 from owner.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,6 +21,22 @@ def url(*, admin: Annotated[bool, typer.Option("--admin", help="The migration ro
     if settings.uses_embedded_database:
         bootstrap.embedded_server(settings).start_and_leave()
     print(bootstrap.migration_url(settings) if admin else bootstrap.application_url(settings))  # noqa: T201 - programs read standard output
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def shell(
+    context: typer.Context,
+    *,
+    owner: Annotated[int | None, typer.Option(help="Whose rows to see; without it, nobody's.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="As the migration role.")] = False,
+) -> None:
+    """Open psql, which comes along; what follows is handed on to it, as `-c 'TABLE conversations'`."""
+    with database() as settings:
+        address = bootstrap.migration_url(settings) if admin else bootstrap.application_url(settings)
+        tenant = {} if owner is None else {"PGOPTIONS": f"-c app.owner_id={owner}"}
+        psql = [str(bin_dir() / "psql"), address, *context.args]
+        done = subprocess.run(psql, env={**os.environ, **tenant}, check=False)  # noqa: S603 - our psql
+    raise typer.Exit(done.returncode)
 
 
 @app.command()

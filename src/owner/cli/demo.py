@@ -23,7 +23,7 @@ from owner.integrations.simulator import SimulatorClient, create_simulator
 from owner.models.owner import OwnerCreate
 from owner.models.twilio_account import TwilioAccountCreate
 from owner.services.catalog import Services
-from owner.settings import Settings
+from owner.settings import Settings, get_settings
 from owner.worker.runner import run_worker
 
 WHATSAPP: Final = "whatsapp:+551150284400"
@@ -52,7 +52,12 @@ def demo(
 ) -> None:
     """Start database, API, worker and a simulated Twilio; play a conversation; stay up."""
     os.environ.setdefault("OWNER_LOG_LEVEL", "ERROR")  # the play speaks for itself
-    with database(stay="hold") as settings, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    # Never into a database that somebody named: a play has no business among real conversations.
+    embedded = get_settings().model_copy(update={"database_url": None, "admin_database_url": None})
+    with (
+        database(stay="hold", settings=embedded) as settings,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         is_well = runner.run(_run(settings, port=port, stop_after=stop_after))
     if not is_well:
         raise typer.Exit(1)
@@ -83,9 +88,9 @@ async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> Async
         update={"public_url": url_of(api_socket), "twilio_api_url": url_of(simulator_socket)}
     )
     async with (
+        bootstrap.open_services(settings) as services,
         serving(create_simulator(), simulator_socket),
         serving(create_api(lambda: bootstrap.open_services(settings)), api_socket),
-        bootstrap.open_services(settings) as services,
         aiohttp.ClientSession() as session,
     ):
         worker = asyncio.create_task(run_worker(services, stop=stop))
@@ -95,7 +100,7 @@ async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> Async
         await simulator.register_account(
             tenant.account_sid, tenant.auth_token, numbers=[WHATSAPP, SMS], inbound_url=inbound_url
         )
-        yield Cast(
+        cast = Cast(
             services,
             session,
             simulator,
@@ -106,8 +111,11 @@ async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> Async
             WHATSAPP,
             SMS,
         )
-        stop.set()
-        await worker
+        try:
+            yield cast
+        finally:
+            stop.set()
+            await worker
 
 
 async def _find_or_make_tenant(services: Services, path: Path) -> DemoTenant:
@@ -161,5 +169,5 @@ def _show_the_way(cast: Cast, settings: Settings) -> None:
     -H 'Content-Type: application/json' -d '{{"to": "{WHATSAPP}", "body": "Oi, vocês abrem amanhã?"}}'
 
 [bold]Look into the database[/bold] (only this owner's rows, whatever you select)
-  psql "$({home}.venv/bin/owner db url)" -c "SET app.owner_id = '{cast.owner_id}'; TABLE conversations"
+  {home}.venv/bin/owner db shell --owner {cast.owner_id} -c 'TABLE conversations'
 """)

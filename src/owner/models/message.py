@@ -1,6 +1,7 @@
 """What was said, by whom, and how far it got."""
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from pydantic import ConfigDict, Field, HttpUrl, TypeAdapter, field_validator, model_validator
@@ -122,7 +123,7 @@ class InboundMessage(Entity):
     messaging_service_sid: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
 
-    @property
+    @cached_property
     def customer_key(self) -> Address:
         """The address under which the customer is found again."""
         return canonical(self.customer)

@@ -3,7 +3,7 @@
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 import asyncpg
 from pydantic_core import from_json, to_json
@@ -14,6 +14,7 @@ from owner.models.errors import AlreadyExists, InvalidCursor, NotFound, OwnerErr
 
 E = TypeVar("E", bound=Entity)
 MAXIMUM_PAGE: Final = 100
+_BIGINT: Final = 2**63
 
 
 class BaseRepository(Generic[E]):
@@ -137,13 +138,13 @@ def page_of(rows: list[E], size: int, cursor_of: Callable[[E], str]) -> Page[E]:
     return Page[E].model_construct(items=items, next_cursor=cursor_of(items[-1]) if has_next else None)
 
 
-def write_cursor(position: object, list_name: str) -> str:
+def write_cursor(position: int, list_name: str) -> str:
     """An opaque cursor; the sum tells a changed one, and one of another list, from ours."""
     payload = to_json(position)
     return urlsafe_b64encode(_sum(payload, list_name) + payload).decode().rstrip("=")
 
 
-def read_cursor(cursor: str, list_name: str) -> Any:
+def read_cursor(cursor: str, list_name: str) -> int:
     """The position in a cursor.
 
     Raises:
@@ -151,11 +152,12 @@ def read_cursor(cursor: str, list_name: str) -> Any:
     """
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        if _sum(raw[4:], list_name) != raw[:4]:
-            raise InvalidCursor(field="cursor")
-        return from_json(raw[4:])
+        position: object = from_json(raw[4:])
     except (ValueError, UnicodeEncodeError) as problem:
         raise InvalidCursor(field="cursor") from problem
+    if _sum(raw[4:], list_name) != raw[:4] or not isinstance(position, int) or not 0 <= position < _BIGINT:
+        raise InvalidCursor(field="cursor")
+    return position
 
 
 def _sum(payload: bytes, list_name: str) -> bytes:
