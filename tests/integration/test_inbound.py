@@ -444,7 +444,7 @@ async def test_whoever_opts_out_on_one_channel_is_still_reached_on_the_other(
     assert not (await address_of(services, acme, "WHATSAPP")).is_opted_out
 
 
-async def test_first_messages_over_two_channels_at_once_are_no_error(
+async def test_first_messages_over_two_channels_at_once_are_one_contact_s(
     services: Services, acme: Tenant
 ) -> None:
     number = some_number()
@@ -456,3 +456,4 @@ async def test_first_messages_over_two_channels_at_once_are_no_error(
     )
 
     assert len({receipt.msg_id for receipt in receipts}) == 3
+    assert len(await rows(services, acme, "SELECT FROM contacts")) == 1

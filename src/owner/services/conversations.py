@@ -17,8 +17,8 @@ from owner.repositories.conversations import ConversationRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.owners import OwnerRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
+from owner.services.customer_lock import customer_lock
 from owner.services.ports import Clock
-from owner.services.thread_lock import thread_lock
 
 
 class ConversationService:
@@ -35,9 +35,7 @@ class ConversationService:
         customer = _customer_of(create)
         sender = await self._choose_sender(owner_id, create)
         key = canonical(customer)
-        async with self.database.owner(
-            owner_id, lock=thread_lock(owner_id, key, sender.address)
-        ) as connection:
+        async with self.database.owner(owner_id, lock=customer_lock(owner_id, key)) as connection:
             found = await ConversationRepository(connection).find_open(key, sender.address)
             if found is not None and not await self._settle(connection, found):
                 return found, False

@@ -14,8 +14,8 @@ from owner.repositories.jobs import JobRepository
 from owner.services.arrival import Arrival
 from owner.services.closure_detector import ClosureDetector
 from owner.services.closure_question import ask_whether_done
+from owner.services.customer_lock import customer_lock
 from owner.services.ports import Clock
-from owner.services.thread_lock import thread_lock
 
 log = get_logger(__name__)
 
@@ -41,7 +41,7 @@ class InboundService:
 
     async def receive(self, inbound: InboundMessage, *, owner: Owner, twilio_account_id: int) -> Receipt:
         """Store a message once, however often it is delivered; committed when this returns."""
-        lock = thread_lock(owner.owner_id, inbound.customer_key, inbound.company.value)
+        lock = customer_lock(owner.owner_id, inbound.customer_key)
         async with self.database.owner(owner.owner_id, lock=lock) as connection:
             repository = InboundRepository(connection)
             now = self.clock.now()
