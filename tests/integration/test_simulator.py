@@ -6,7 +6,6 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,17 +13,16 @@ from urllib.parse import parse_qsl
 
 import aiohttp
 import pytest
-import uvicorn
 from multidict import MultiDict
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 from twilio.request_validator import RequestValidator
 
 from owner.integrations.simulator import SimulatorClient, create_simulator
 from owner.integrations.simulator.segments import count_segments
+from serving import serving
 
 ACCOUNT, TOKEN, OLD_TOKEN = "AC" + 32 * "a", "token-of-acme", "old-token-of-acme"
 SERVICE = "MG" + 32 * "b"
@@ -32,29 +30,6 @@ OURS, OUR_WHATSAPP = "+15017122661", "whatsapp:+14155238886"
 ANA, ANA_WHATSAPP = "+5511987654321", "whatsapp:+5511987654321"
 BRUNO = "+17065550146"
 API = f"/2010-04-01/Accounts/{ACCOUNT}"
-
-
-class Server(uvicorn.Server):
-    def __init__(self, app: ASGIApp) -> None:
-        super().__init__(uvicorn.Config(app, lifespan="on", log_level="error", ws="none"))
-        self.is_up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    # The protocol is named: without it asyncio leaves Nagle's algorithm on, 40 ms a request.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = Server(app)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        await server.is_up.wait()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        await task
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Encrypts what the database must not know, with keys that can be rotated."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -23,22 +24,23 @@ class FernetBox:
         return self._fernet.encrypt(secret.encode())
 
     def decrypt(self, token: bytes) -> str:
-        try:
+        with _explained():
             return self._fernet.decrypt(token).decode()
-        except InvalidToken as problem:
-            raise Misconfigured(
-                "A stored secret was encrypted with a key that is not in OWNER_SECRET_KEY: add the former key at the end.",
-                field="OWNER_SECRET_KEY",
-            ) from problem
 
     def rotate(self, token: bytes) -> bytes:
-        try:
+        with _explained():
             return self._fernet.rotate(token)
-        except InvalidToken as problem:
-            raise Misconfigured(
-                "A stored secret was encrypted with a key that is not in OWNER_SECRET_KEY: add the former key at the end.",
-                field="OWNER_SECRET_KEY",
-            ) from problem
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except InvalidToken as problem:
+        raise Misconfigured(
+            "A stored secret was encrypted with a key that is not in OWNER_SECRET_KEY: add the former key at the end.",
+            field="OWNER_SECRET_KEY",
+        ) from problem
 
 
 def new_secret_key() -> str:
