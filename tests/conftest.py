@@ -89,7 +89,13 @@ def gateway() -> FakeGateway:
 @pytest.fixture
 def services(database: Database, clock: "TurnableClock", gateway: FakeGateway, tmp_path: Path) -> Services:
     """All use cases over the real database, a clock that can be turned and a provider in memory."""
-    settings = Settings(home=tmp_path, public_url="https://owner.example", quarantine_per_hour=100_000)
+    settings = Settings(
+        home=tmp_path,
+        public_url="https://owner.example",
+        quarantine_per_hour=100_000,
+        rate_limit_key_per_minute=0,
+        rate_limit_owner_per_minute=0,
+    )
     return bootstrap.wire(settings, database, gateway, FernetBox([new_secret_key()]), clock)
 
 

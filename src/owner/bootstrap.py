@@ -24,7 +24,7 @@ from owner.integrations.twilio.rate import SenderRates
 from owner.integrations.twilio.signature import verify
 from owner.logs import configure_logging
 from owner.models.errors import Misconfigured
-from owner.services.api_keys import ApiKeyService
+from owner.services.access import AccessService
 from owner.services.catalog import Services
 from owner.services.clock import SystemClock
 from owner.services.closure_detector import ClosureDetector
@@ -33,12 +33,14 @@ from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
+from owner.services.idempotency import IdempotencyService
 from owner.services.inbound import InboundService
 from owner.services.media import MediaService
 from owner.services.messages import MessageService
 from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.ports import Clock, MessageGateway
 from owner.services.quarantine import QuarantineService
+from owner.services.rate_limits import RateLimitService, RateLimitSettings
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
@@ -121,6 +123,7 @@ def wire(
     twilio = TwilioService(database, clock=clock, secrets_box=box, gateway=gateway, public_url=public_url)
     conversations = ConversationService(database, clock=clock)
     rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
+    rate_limits = _rate_limits(settings)
     inbound = InboundService(database, clock=clock, detector=ClosureDetector())
     quarantine = QuarantineService(
         database,
@@ -133,24 +136,39 @@ def wire(
     return Services(
         database=database,
         public_url=public_url,
-        api_keys=ApiKeyService(database, clock=clock),
+        access=AccessService(database, clock=clock),
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
         delivery_statuses=DeliveryStatusService(database, clock=clock),
         health=HealthService(database),
         housekeeping=HousekeepingService(database),
+        idempotency=IdempotencyService(database, clock=clock),
         inbound=inbound,
         media=MediaService(
             database, clock=clock, gateway=gateway, twilio=twilio, store=DiskMediaStore(settings.media_folder)
         ),
-        messages=MessageService(database, clock=clock, conversations=conversations),
+        messages=MessageService(database, clock=clock, conversations=conversations, rate_limits=rate_limits),
         outbox_sweep=OutboxSweepService(database, clock=clock),
+        rate_limits=rate_limits,
         tenants=TenantService(database),
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
         quarantine=quarantine,
         webhooks=WebhookService(twilio=twilio, verifies=verify, quarantine=quarantine),
     )
+
+
+def _rate_limits(settings: Settings) -> RateLimitService:
+    limits = RateLimitSettings(
+        key_per_minute=settings.rate_limit_key_per_minute,
+        owner_per_minute=settings.rate_limit_owner_per_minute,
+        messages_per_day=settings.rate_limit_messages_per_day,
+        sign_in_per_ip=settings.rate_limit_sign_in_per_ip,
+        sign_in_per_email=settings.rate_limit_sign_in_per_email,
+        password_reset=settings.rate_limit_password_reset,
+    )
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    return RateLimitService(limits, redis_url=redis_url)
 
 
 def create_app() -> FastAPI:

@@ -33,6 +33,13 @@ class Settings(BaseSettings):
     send_rate_sms: float = Field(default=10.0, gt=0)  # messages a second, sender and worker process
     send_rate_whatsapp: float = Field(default=80.0, gt=0)
     quarantine_per_hour: int = Field(default=1_000, ge=0)
+    redis_url: SecretStr | None = None  # shared limits; unset means that each process counts for itself
+    rate_limit_key_per_minute: int = Field(default=1_200, ge=0)  # requests; 0 turns a limit off
+    rate_limit_owner_per_minute: int = Field(default=6_000, ge=0)
+    rate_limit_messages_per_day: int = Field(default=0, ge=0)  # to customers, for each owner
+    rate_limit_sign_in_per_ip: int = Field(default=20, ge=0)  # tries in 5 minutes
+    rate_limit_sign_in_per_email: int = Field(default=10, ge=0)  # tries in 15 minutes
+    rate_limit_password_reset: int = Field(default=5, ge=0)  # links in 30 minutes
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
 

@@ -11,8 +11,9 @@ import pytest
 
 from factories import Tenant, make_inbound, some_number, some_sid
 from fakes import FakeGateway
-from owner.models.api_key import ALL_SCOPES, hash_key, new_key
+from owner.models.api_key import hash_key, new_key
 from owner.models.message import Attachment
+from owner.models.permissions import ALL_SCOPES
 from owner.repositories.api_keys import ApiKeyRepository
 from owner.services.catalog import Services
 from owner.services.ports import FetchedMedia

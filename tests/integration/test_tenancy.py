@@ -19,6 +19,7 @@ from owner.models.message import Attachment, MessageCreate
 from owner.models.twilio_account import TwilioAccountCreate
 from owner.repositories.ai_results import AIResultRepository
 from owner.repositories.features import FeatureRepository
+from owner.repositories.idempotency_keys import IdempotencyKeyRepository, KeptAnswer
 from owner.services.catalog import Services
 
 WITHOUT_ROW_LEVEL_SECURITY = {
@@ -34,6 +35,7 @@ TENANT_TABLES = (
     "conversations",
     "events",
     "features",
+    "idempotency_keys",
     "media",
     "messages",
     "owners",
@@ -91,6 +93,9 @@ async def fill(services: Services, tenant: Tenant) -> Tenant:
     agent = Actor(ActorKind.USER, tenant.user_id)
     await services.messages.send(tenant.owner_id, receipt.conv_id, MessageCreate(content="Olá!"), by=agent)
     async with services.database.owner(tenant.owner_id) as connection:
+        await IdempotencyKeyRepository(connection).put(
+            tenant.owner_id, "a", KeptAnswer(b"1", 201, b"{}", "application/json"), at=tenant.owner.created_at
+        )
         feature = await FeatureRepository(connection).add({"owner_id": tenant.owner_id, "name": "closure"})
         await AIResultRepository(connection).add(
             {

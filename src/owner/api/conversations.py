@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response, status
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
+from owner.api.routing import Route, needs
 from owner.models.conversation import (
     ConversationClose,
     ConversationCreate,
@@ -15,13 +16,17 @@ from owner.models.conversation import (
 from owner.models.entity import Page
 from owner.models.enums import Channel, ConversationStatus
 from owner.models.event import EventResponse
+from owner.models.permissions import Permission
 
-router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/v1/conversations", tags=["conversations"], route_class=Route)
 ConvId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.post(
-    "", status_code=status.HTTP_201_CREATED, responses={200: {"description": "It was open already."}}
+    "",
+    status_code=status.HTTP_201_CREATED,
+    responses={200: {"description": "It was open already."}},
+    **needs(Permission.CONVERSATIONS_WRITE, creates=True),
 )
 async def create_or_get_conversation(
     create: ConversationCreate, services: UseCases, caller: Caller, response: Response
@@ -34,7 +39,7 @@ async def create_or_get_conversation(
     return ConversationResponse.model_validate(conversation)
 
 
-@router.get("")
+@router.get("", **needs(Permission.CONVERSATIONS_READ))
 async def list_conversations(
     services: UseCases,
     caller: Caller,
@@ -51,13 +56,13 @@ async def list_conversations(
     return Page[ConversationResponse].model_validate(page)
 
 
-@router.get("/{conv_id}")
+@router.get("/{conv_id}", **needs(Permission.CONVERSATIONS_READ))
 async def get_conversation(conv_id: ConvId, services: UseCases, caller: Caller) -> ConversationResponse:
     """One conversation, with the moments at which its timers end it."""
     return ConversationResponse.model_validate(await services.conversations.get(caller.owner_id, conv_id))
 
 
-@router.post("/{conv_id}/close")
+@router.post("/{conv_id}/close", **needs(Permission.CONVERSATIONS_WRITE))
 async def close_conversation(
     conv_id: ConvId, services: UseCases, caller: Caller, close: ConversationClose | None = None
 ) -> ConversationResponse:
@@ -68,7 +73,7 @@ async def close_conversation(
     return ConversationResponse.model_validate(conversation)
 
 
-@router.post("/{conv_id}/extend")
+@router.post("/{conv_id}/extend", **needs(Permission.CONVERSATIONS_WRITE))
 async def extend_conversation(
     conv_id: ConvId, services: UseCases, caller: Caller, extend: ConversationExtend | None = None
 ) -> ConversationResponse:
@@ -80,7 +85,7 @@ async def extend_conversation(
     return ConversationResponse.model_validate(conversation)
 
 
-@router.get("/{conv_id}/events")
+@router.get("/{conv_id}/events", **needs(Permission.CONVERSATIONS_READ))
 async def list_conversation_events(
     conv_id: ConvId, services: UseCases, caller: Caller, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[EventResponse]:

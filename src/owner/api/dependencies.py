@@ -2,16 +2,14 @@
 
 from typing import Annotated, cast
 
-import structlog
-from fastapi import Depends, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Query, Request, Security
+from fastapi.security import HTTPBearer
 
-from owner.models.errors import Unauthenticated
+from owner.models.principal import Principal
 from owner.repositories.base import MAXIMUM_PAGE
-from owner.services.api_keys import Principal
 from owner.services.catalog import Services
 
-_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer ok_…`")
+_bearer = HTTPBearer(auto_error=False, description="An API key or a session token: `Authorization: Bearer …`")
 
 
 async def services_of(request: Request) -> Services:
@@ -19,19 +17,12 @@ async def services_of(request: Request) -> Services:
     return cast("Services", request.state.services)
 
 
-async def principal_of(
-    services: Annotated[Services, Depends(services_of)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Principal:
-    """The owner that the request's API key belongs to."""
-    if credentials is None:
-        raise Unauthenticated
-    principal = await services.api_keys.authenticate(credentials.credentials)
-    structlog.contextvars.bind_contextvars(owner_id=principal.owner_id)
-    return principal
+async def caller_of(request: Request, _described: Annotated[object, Security(_bearer)]) -> Principal:
+    """Who calls, as `Route` found out before the route began."""
+    return cast("Principal", request.state.caller)
 
 
 UseCases = Annotated[Services, Depends(services_of)]
-Caller = Annotated[Principal, Depends(principal_of)]
+Caller = Annotated[Principal, Depends(caller_of)]
 Limit = Annotated[int, Query(ge=1, le=MAXIMUM_PAGE, description="How many items a page holds at most.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]

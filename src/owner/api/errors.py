@@ -23,6 +23,7 @@ HTTP_STATUS: Final[dict[type[errors.OwnerError], HTTPStatus]] = {
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
+    errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.ProviderError: HTTPStatus.BAD_GATEWAY,
@@ -82,9 +83,22 @@ async def _on_owner_error(_request: Request, error: Exception) -> JSONResponse:
     status = http_status(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", code=error.code, status=status.value)
-    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
     facts = {**error.facts, **({"field": error.field} if error.field else {})}
-    return problem(status, code=error.code, detail=error.message, headers=headers, facts=facts)
+    return problem(status, code=error.code, detail=error.message, headers=_headers_of(error), facts=facts)
+
+
+def _headers_of(error: errors.OwnerError) -> dict[str, str]:
+    match error:
+        case errors.Unauthenticated():
+            return {"WWW-Authenticate": "Bearer"}
+        case errors.RateLimited(limit=limit, remaining=remaining, retry_after=seconds):
+            return {
+                "Retry-After": str(seconds),
+                "RateLimit-Limit": str(limit),
+                "RateLimit-Remaining": str(remaining),
+                "RateLimit-Reset": str(seconds),
+            }
+    return {}
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:

@@ -5,11 +5,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from owner.api.dependencies import Caller, UseCases
+from owner.api.routing import Route, needs
+from owner.models.permissions import Permission
 
-router = APIRouter(prefix="/v1/media", tags=["messages"])
+router = APIRouter(prefix="/v1/media", tags=["messages"], route_class=Route)
 
 
-@router.get("/{media_id}", response_class=Response, responses={200: {"content": {"*/*": {}}}})
+@router.get(
+    "/{media_id}",
+    response_class=Response,
+    responses={200: {"content": {"*/*": {}}}},
+    **needs(Permission.CONVERSATIONS_READ),
+)
 async def get_media(
     media_id: Annotated[int, Path(ge=1, le=2**63 - 1)], services: UseCases, caller: Caller
 ) -> Response:

@@ -7,14 +7,16 @@ from fastapi import APIRouter, status
 
 from owner.api.conversations import ConvId
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
+from owner.api.routing import Route, needs
 from owner.models.entity import Page
 from owner.models.media import Media, MediaStatus
 from owner.models.message import MediaResponse, Message, MessageCreate, MessageResponse
+from owner.models.permissions import Permission
 
-router = APIRouter(prefix="/v1/conversations/{conv_id}/messages", tags=["messages"])
+router = APIRouter(prefix="/v1/conversations/{conv_id}/messages", tags=["messages"], route_class=Route)
 
 
-@router.post("", status_code=status.HTTP_202_ACCEPTED)
+@router.post("", status_code=status.HTTP_202_ACCEPTED, **needs(Permission.MESSAGES_SEND, creates=True))
 async def send_message(
     conv_id: ConvId, create: MessageCreate, services: UseCases, caller: Caller
 ) -> MessageResponse:
@@ -23,7 +25,7 @@ async def send_message(
     return _shown(message, ())
 
 
-@router.get("")
+@router.get("", **needs(Permission.CONVERSATIONS_READ))
 async def list_messages(
     conv_id: ConvId, services: UseCases, caller: Caller, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[MessageResponse]:

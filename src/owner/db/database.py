@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -16,6 +17,7 @@ Connection: TypeAlias = (
 )
 
 _CONNECT_TIMEOUT: Final = 10.0
+_request: "ContextVar[tuple[int, Connection] | None]" = ContextVar("request", default=None)
 _RESOLVED_LATER: Final = (
     OSError,
     asyncio.TimeoutError,
@@ -77,17 +79,35 @@ class Database:
         """One transaction as one tenant: commits on a clean exit, rolls back otherwise.
 
         `lock` is a key that is held until the end, so that what happens to one customer happens in turn.
-        Setting, lock and BEGIN travel in one round trip, which is why they are no parameters.
+        Setting, lock and BEGIN travel in one round trip, which is why they are no parameters. Within a `request`
+        of the same tenant it becomes part of that transaction.
         """
-        begin = f"BEGIN; SET LOCAL app.owner_id = '{int(owner_id)}';"
-        if lock is not None:
-            begin += f" SELECT pg_advisory_xact_lock({int(lock)});"
-        async with self._transaction(begin) as connection:
+        if (connection := _joined(owner_id)) is not None:
+            async with _savepoint(connection):
+                if lock is not None:
+                    await connection.execute(f"SELECT pg_advisory_xact_lock({int(lock)})")
+                yield connection
+            return
+        async with self._transaction(_begin(owner_id, lock)) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def request(self, owner_id: int, *, lock: int | None = None) -> AsyncIterator[Connection]:
+        """One transaction for all that a request does: each `owner` and `system` inside becomes part of it."""
+        async with self._transaction(_begin(owner_id, lock)) as connection:
+            token = _request.set((owner_id, connection))
+            try:
+                yield connection
+            finally:
+                _request.reset(token)
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Connection]:
         """One transaction without a tenant: sees no tenant's rows, may call the directory's functions."""
+        if (request := _request.get()) is not None:
+            async with _savepoint(request[1]):
+                yield request[1]
+            return
         async with self._transaction("BEGIN;") as connection:
             yield connection
 
@@ -150,6 +170,30 @@ class Database:
                     "The database role may not read the schema: run `owner migrate`, which grants it owner_app."
                 ) from problem
         return revision
+
+
+def _begin(owner_id: int, lock: int | None) -> str:
+    begin = f"BEGIN; SET LOCAL app.owner_id = '{int(owner_id)}';"
+    return begin if lock is None else f"{begin} SELECT pg_advisory_xact_lock({int(lock)});"
+
+
+def _joined(owner_id: int) -> "Connection | None":
+    """The connection of the request that is going on, if it is this tenant's."""
+    request = _request.get()
+    return request[1] if request is not None and request[0] == owner_id else None
+
+
+@asynccontextmanager
+async def _savepoint(connection: Connection) -> AsyncIterator[None]:
+    """Undo what the block did when it fails, and leave the rest of the request as it was."""
+    await connection.execute("SAVEPOINT step")
+    try:
+        yield
+    except BaseException:
+        if not _is_gone(connection):
+            await asyncio.shield(connection.execute("ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step"))
+        raise
+    await connection.execute("RELEASE SAVEPOINT step")
 
 
 async def _nothing_to_reset(_connection: Connection) -> None:

@@ -7,7 +7,6 @@ from owner.models.entity import Entity, Moment
 
 _PREFIX = "ok_"
 _SHOWN = 8  # characters of the key that are stored and shown, so that people can tell keys apart
-ALL_SCOPES = "*"
 
 
 class ApiKey(Entity):

@@ -4,10 +4,12 @@ OwnerError
 ├── InvalidInput              the request can't mean anything
 │   ├── InvalidCursor
 │   ├── InvalidAddress
-│   └── ReservedClosureKeyword
+│   ├── ReservedClosureKeyword
+│   └── IdempotencyKeyReused
 ├── Unauthenticated           who are you?
 ├── Forbidden                 we know you, and no
-│   └── SignatureRejected
+│   ├── SignatureRejected
+│   └── PermissionMissing
 ├── NotFound
 │   ├── ConversationNotFound
 │   ├── MessageNotFound
@@ -20,6 +22,7 @@ OwnerError
 │   ├── ReplyWindowClosed
 │   ├── ContactOptedOut
 │   └── SenderUnknown
+├── RateLimited               too much at once; `retry_after` says when again
 ├── PayloadTooLarge
 ├── UnsupportedMediaType
 ├── ProviderError             Twilio said no (`permanent`) or not now
@@ -72,8 +75,14 @@ class ReservedClosureKeyword(InvalidInput):
     code = "reserved_closure_keyword"
 
 
+class IdempotencyKeyReused(InvalidInput):
+    """This Idempotency-Key came with another request before; use a new one for a new request."""
+
+    code = "idempotency_key_reused"
+
+
 class Unauthenticated(OwnerError):
-    """Send a valid API key as `Authorization: Bearer <key>`."""
+    """Send a valid API key or session token as `Authorization: Bearer <key>`."""
 
     code = "unauthenticated"
 
@@ -93,6 +102,15 @@ class SignatureRejected(Forbidden):
         # Not a fact of the answer: it would tell a stranger which accounts are connected.
         super().__init__()
         self.reason = reason
+
+
+class PermissionMissing(Forbidden):
+    """The role or scopes of the caller are too low for this."""
+
+    code = "permission_missing"
+
+    def __init__(self, permission: str, message: str | None = None) -> None:
+        super().__init__(message or f"This needs the permission {permission}.", permission=permission)
 
 
 class NotFound(OwnerError):
@@ -179,6 +197,19 @@ class SenderUnknown(Conflict):
     """None of your connected addresses can send this; name one of them as `our_address`."""
 
     code = "sender_unknown"
+
+
+class RateLimited(OwnerError):
+    """Too many requests; wait and try again."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, limit: int, remaining: int, retry_after: int) -> None:
+        """`retry_after` is in seconds."""
+        super().__init__(message, limit=limit, retry_after=retry_after)
+        self.limit = limit
+        self.remaining = remaining
+        self.retry_after = retry_after
 
 
 class PayloadTooLarge(OwnerError):

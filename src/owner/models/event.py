@@ -1,10 +1,39 @@
 """What happened, to be told later: history, webhooks, streams and reports read these rows only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from owner.models.entity import DTO, Moment
 from owner.models.enums import ActorKind
+
+EVENT_TYPES: Final[Mapping[str, str]] = {
+    "channel.connected": "a Twilio account was connected",
+    "channel.paused": "Twilio refused an account's credentials: sending waits",
+    "channel.updated": "a Twilio account changed",
+    "closure.cleared": "a suspicion that the customer is done came to nothing",
+    "closure.shadowed": "the detector would have acted, but only watches",
+    "closure.suspected": "the customer may be done",
+    "contact.created": "a customer is new",
+    "contact.opted_in": "a customer wants messages again",
+    "contact.opted_out": "a customer wants no more messages",
+    "conversation.closed": "a conversation ended; `status_to` says how",
+    "conversation.extended": "a conversation may live longer",
+    "conversation.opened": "a conversation began",
+    "conversation.reopened": "an automatic end was undone",
+    "conversation.status_changed": "a conversation was answered",
+    "message.accepted": "Twilio took a message",
+    "message.canceled": "a scheduled message was called off",
+    "message.delivered": "a phone has a message",
+    "message.failed": "a message was not sent",
+    "message.queued": "a message waits to be sent",
+    "message.read": "a customer opened a message",
+    "message.received": "a customer wrote",
+    "message.sent": "the carrier took a message",
+    "message.undelivered": "the carrier gave a message back",
+    "owner.created": "a company was set up",
+}
+"""Every type of event, for those who choose which to be told of; nothing else is ever recorded."""
 
 
 class Actor(NamedTuple):

@@ -2,8 +2,8 @@
 
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
-from typing import ClassVar, Final, Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 import asyncpg
 from pydantic_core import from_json, to_json
@@ -138,24 +138,45 @@ def page_of(rows: list[E], size: int, cursor_of: Callable[[E], str]) -> Page[E]:
     return Page[E].model_construct(items=items, next_cursor=cursor_of(items[-1]) if has_next else None)
 
 
-def write_cursor(position: int, list_name: str) -> str:
+Position: TypeAlias = int | Sequence[int | str | None]
+
+
+def write_cursor(position: Position, list_name: str) -> str:
     """An opaque cursor; the sum tells a changed one, and one of another list, from ours."""
     payload = to_json(position)
     return urlsafe_b64encode(_sum(payload, list_name) + payload).decode().rstrip("=")
 
 
 def read_cursor(cursor: str, list_name: str) -> int:
-    """The position in a cursor.
+    """The position in a cursor of a list that is ordered by one number.
 
     Raises:
         InvalidCursor: it was changed, or comes from another list.
     """
+    position = _read(cursor, list_name)
+    if not isinstance(position, int) or not 0 <= position < _BIGINT:
+        raise InvalidCursor(field="cursor")
+    return position
+
+
+def read_position(cursor: str, list_name: str) -> list[Any]:
+    """The position in a cursor of a list that is ordered by several values; raises `InvalidCursor`.
+
+    The list's name has to tell its order too, because a position means nothing in another one.
+    """
+    position = _read(cursor, list_name)
+    if not isinstance(position, list):
+        raise InvalidCursor(field="cursor")
+    return position
+
+
+def _read(cursor: str, list_name: str) -> object:
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         position: object = from_json(raw[4:])
     except (ValueError, UnicodeEncodeError) as problem:
         raise InvalidCursor(field="cursor") from problem
-    if _sum(raw[4:], list_name) != raw[:4] or not isinstance(position, int) or not 0 <= position < _BIGINT:
+    if _sum(raw[4:], list_name) != raw[:4]:
         raise InvalidCursor(field="cursor")
     return position
 

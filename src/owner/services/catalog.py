@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 
 from owner.db.database import Database
-from owner.services.api_keys import ApiKeyService
+from owner.services.access import AccessService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
+from owner.services.idempotency import IdempotencyService
 from owner.services.inbound import InboundService
 from owner.services.media import MediaService
 from owner.services.messages import MessageService
 from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.quarantine import QuarantineService
+from owner.services.rate_limits import RateLimitService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
@@ -26,17 +28,19 @@ class Services:
 
     database: Database
     public_url: str
-    api_keys: ApiKeyService
+    access: AccessService
     conversations: ConversationService
     deliveries: DeliveryService
     delivery_statuses: DeliveryStatusService
     health: HealthService
     housekeeping: HousekeepingService
+    idempotency: IdempotencyService
     inbound: InboundService
     media: MediaService
     messages: MessageService
     outbox_sweep: OutboxSweepService
     quarantine: QuarantineService
+    rate_limits: RateLimitService
     tenants: TenantService
     timeouts: TimeoutService
     twilio: TwilioService

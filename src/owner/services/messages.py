@@ -11,22 +11,33 @@ from owner.repositories.messages import MessageRepository
 from owner.services.conversations import ConversationService
 from owner.services.message_send import queue_message
 from owner.services.ports import Clock
+from owner.services.rate_limits import RateLimitService
 
 
 class MessageService:
     """Messages of conversations."""
 
-    def __init__(self, database: Database, *, clock: Clock, conversations: ConversationService) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        conversations: ConversationService,
+        rate_limits: RateLimitService,
+    ) -> None:
         self.database = database
         self.clock = clock
         self.conversations = conversations
+        self.rate_limits = rate_limits
 
     async def send(self, owner_id: int, conv_id: int, create: MessageCreate, *, by: Actor) -> Message:
         """Store a message to be sent; committed when this returns, sent by a worker soon after.
 
         Raises:
             ConversationClosed, ReplyWindowClosed, ContactOptedOut: it may not be sent now.
+            RateLimited: the owner has sent as much as it may in a day.
         """
+        await self.rate_limits.count_message(owner_id)
         async with self.conversations.locked(owner_id, conv_id) as (connection, conversation):
             return await queue_message(connection, conversation, create, by=by, at=self.clock.now())
 

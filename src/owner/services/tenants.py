@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 
 from owner.db.database import Database
-from owner.models.api_key import ALL_SCOPES, hash_key, new_key, shown_prefix
+from owner.models.api_key import hash_key, new_key, shown_prefix
 from owner.models.enums import UserRole
 from owner.models.event import SYSTEM, NewEvent
 from owner.models.owner import Owner, OwnerCreate
+from owner.models.permissions import ALL_SCOPES
 from owner.repositories.api_keys import ApiKeyRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.owners import OwnerRepository

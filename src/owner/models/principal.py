@@ -1,0 +1,36 @@
+"""Who is calling, for which owner, and what they may do."""
+
+from dataclasses import dataclass
+
+from owner.models.enums import ActorKind, UserRole
+from owner.models.errors import PermissionMissing
+from owner.models.event import Actor
+from owner.models.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller whose key or session was found good. `owner_id` is 0 for the platform's own keys."""
+
+    owner_id: int
+    actor: Actor
+    permissions: frozenset[Permission]
+    role: UserRole | None = None  # of a person; programs have scopes instead
+    session_id: int | None = None
+
+    @property
+    def user_id(self) -> int | None:
+        """The person who is signed in; None for a program."""
+        return self.actor.id if self.actor.kind is ActorKind.USER else None
+
+    @property
+    def is_platform(self) -> bool:
+        return self.owner_id == 0
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raise `PermissionMissing`, naming the permission, unless the caller has it."""
+        if not self.may(permission):
+            raise PermissionMissing(permission)

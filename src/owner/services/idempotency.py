@@ -1,0 +1,109 @@
+"""Answers a repeated request as it was answered before, whatever happened in between."""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from pydantic_core import from_json, to_json
+
+from owner.db.database import Database
+from owner.models.errors import IdempotencyKeyReused, InvalidInput
+from owner.repositories.idempotency_keys import IdempotencyKeyRepository, KeptAnswer
+from owner.services.ports import Clock
+
+KEPT_FOR: Final = timedelta(hours=24)
+_KEY: Final = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestIdentity:
+    """A key, and what it was sent with."""
+
+    key: str
+    fingerprint: bytes
+
+    @classmethod
+    def of(cls, *, key: str, method: str, path: str, query: str, body: bytes) -> "RequestIdentity":
+        """Bodies that differ in white space or the order of their names are the same.
+
+        Raises:
+            InvalidInput: the key is empty, too long, or not printable ASCII without blanks.
+        """
+        if not _KEY.fullmatch(key):
+            raise InvalidInput(
+                "An Idempotency-Key is 1 to 255 printable ASCII characters without blanks.",
+                field="Idempotency-Key",
+            )
+        parts = (method.encode(), path.encode(), query.encode(), _canonical(body))
+        return cls(key, hashlib.sha256(b"\n".join(parts)).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the caller is told."""
+
+    status: int
+    body: bytes
+    media_type: str
+    is_replayed: bool = False
+
+
+class IdempotencyService:
+    """Keeps answers with the change that they are about: both are committed, or neither."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self.database = database
+        self.clock = clock
+
+    async def run(
+        self, owner_id: int, identity: RequestIdentity, produce: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        """Produce the answer once; a request with the same key that comes meanwhile waits for it.
+
+        What `produce` changes by way of `Database.owner()` becomes part of this transaction. An error is not
+        kept: it changed nothing, so the next try starts afresh.
+
+        Raises:
+            IdempotencyKeyReused: the key came with another request.
+        """
+        async with self.database.request(owner_id, lock=_lock(owner_id, identity)) as connection:
+            keys = IdempotencyKeyRepository(connection)
+            now = self.clock.now()
+            kept = await keys.find(identity.key, kept_since=now - KEPT_FOR)
+            if kept is not None:
+                return _replay(kept, identity)
+            answer = await produce()
+            await keys.put(
+                owner_id,
+                identity.key,
+                KeptAnswer(identity.fingerprint, answer.status, answer.body, answer.media_type),
+                at=now,
+            )
+            return answer
+
+
+def _replay(kept: KeptAnswer, identity: RequestIdentity) -> Answer:
+    if kept.fingerprint != identity.fingerprint:
+        raise IdempotencyKeyReused(field="Idempotency-Key")
+    return Answer(kept.status, kept.body, kept.media_type, is_replayed=True)
+
+
+def _lock(owner_id: int, identity: RequestIdentity) -> int:
+    words = f"idempotency\x1f{owner_id}\x1f{identity.key}"
+    return int.from_bytes(hashlib.blake2b(words.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def _canonical(body: bytes) -> bytes:
+    try:
+        return to_json(_sorted(from_json(body)))
+    except ValueError:
+        return body
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return [_sorted(inner) for inner in value] if isinstance(value, list) else value
