@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from owner.models.entity import DTO, Moment
+from owner.models.entity import DTO, Entity, Moment
 from owner.models.enums import ActorKind
 
 EVENT_TYPES: Final[Mapping[str, str]] = {
@@ -60,6 +60,22 @@ class NewEvent:
     msg_id: int | None = None
     contact_id: int | None = None
     data: dict[str, Any] = field(default_factory=dict)
+
+
+class Event(Entity):
+    """An event as it was recorded. Readers go by (xid, event_id): identity values commit out of order."""
+
+    owner_id: int
+    event_id: int
+    xid: int
+    type: str
+    actor_kind: ActorKind
+    actor_id: int | None
+    conv_id: int | None
+    msg_id: int | None
+    contact_id: int | None
+    data: dict[str, Any]
+    created_at: Moment
 
 
 class EventResponse(DTO):
