@@ -9,8 +9,9 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from owner import __version__
 from owner.api import conversations, docs, health, media, messages, webhooks
-from owner.api.errors import Problem, install_error_handlers
+from owner.api.errors import install_error_handlers
 from owner.api.middleware import DeclaredSize, RequestId
+from owner.api.openapi import describe, operation_name
 from owner.services.catalog import Services
 
 MAXIMUM_BODY: Final = 1024 * 1024
@@ -19,14 +20,7 @@ Conversations with your customers over SMS and WhatsApp. Authenticate with `Auth
 errors are `application/problem+json` with a stable `code`; lists are `{"items": [], "next_cursor": null}`.
 """
 _PROBLEM: Final[dict[str, Any]] = {
-    "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}
-}
-REST_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"description": "The cursor is not one that this list gave out.", **_PROBLEM},
-    401: {"description": "No valid API key.", **_PROBLEM},
-    404: {"description": "There is nothing here, or it is another owner's.", **_PROBLEM},
-    409: {"description": "The state of things does not allow it; `code` says why.", **_PROBLEM},
-    422: {"description": "The request is not valid; `field` says where.", **_PROBLEM},
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 }
 WEBHOOK_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     403: {"description": "Not signed by a connected account.", **_PROBLEM},
@@ -50,6 +44,7 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=operation_name,
     )
     install_error_handlers(app)
     # Not FastAPI's `max_body_size`: that one is outermost and would answer in plain text, without an id.
@@ -57,8 +52,9 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
     app.add_middleware(DeclaredSize, max_body_size=MAXIMUM_BODY)
     app.add_middleware(RequestId)
     for rest in (conversations.router, messages.router, media.router):
-        app.include_router(rest, responses=REST_PROBLEMS)
+        app.include_router(rest)
     app.include_router(webhooks.router, responses=WEBHOOK_PROBLEMS)
     app.include_router(health.router)
     docs.install(app)
+    describe(app)
     return app

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from owner.logs import get_logger
 from owner.models import errors
@@ -122,13 +123,32 @@ def _field_of(place: Sequence[str | int]) -> str:
     return str(place[0]) if is_position else ".".join(names)
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
-    """What the framework itself refuses: no such path, no such method, a body that is no JSON."""
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    """What the framework itself refuses: no such path, no such method, a body that can't be read."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:  # a body that is no text at all, told like one that is no JSON
+        detail = "body: it can't be read as JSON in UTF-8"
+        return problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, code="invalid_input", detail=detail, facts={"field": "body"}
+        )
     ours = {status: kind.code for kind, status in HTTP_STATUS.items()}
     code = ours.get(status, status.phrase.lower().replace(" ", "_"))
-    return problem(status, code=code, detail=str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return problem(status, code=code, detail=str(error.detail), headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """What the path takes, by all of its routes: the framework names only those of the first."""
+    paths: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
+    return sorted(
+        method.upper()
+        for path, methods in paths.items()
+        if compile_path(path)[0].match(request.url.path)
+        for method in methods
+    )
 
 
 async def _on_surprise(_request: Request, error: Exception) -> JSONResponse:

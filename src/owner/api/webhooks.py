@@ -31,7 +31,12 @@ async def get_webhook_health(services: UseCases) -> dict[str, str]:
 
 
 @router.post("/inbound", response_class=Response, openapi_extra=INBOUND_FORM)
-@router.post("/{webhook_key}/inbound", response_class=Response, openapi_extra=with_key(INBOUND_FORM))
+@router.post(
+    "/{webhook_key}/inbound",
+    name="receive_inbound_by_key",
+    response_class=Response,
+    openapi_extra=with_key(INBOUND_FORM),
+)
 async def receive_inbound(request: Request, services: UseCases) -> Response:
     """A customer's message: 200 with empty TwiML once it is committed, and again if it comes again."""
     signed, signers = await _authenticate(request, services, "inbound")
@@ -48,6 +53,7 @@ async def receive_inbound(request: Request, services: UseCases) -> Response:
 @router.post("/status", response_class=Response, status_code=HTTPStatus.NO_CONTENT, openapi_extra=STATUS_FORM)
 @router.post(
     "/{webhook_key}/status",
+    name="receive_status_by_key",
     response_class=Response,
     status_code=HTTPStatus.NO_CONTENT,
     openapi_extra=with_key(STATUS_FORM),

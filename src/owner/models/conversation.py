@@ -330,6 +330,8 @@ class ConversationUpdate(DTO):
 class ConversationClose(DTO):
     """How to end a conversation."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "delivered"}]})
+
     status: ConversationStatus = Field(
         default=ConversationStatus.AGENT_CLOSED,
         description="AGENT_CLOSED, SUPPORT_CLOSED, USER_CLOSED or FAILED.",
@@ -346,6 +348,8 @@ class ConversationClose(DTO):
 
 class ConversationExtend(DTO):
     """How much longer a conversation may live."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"minutes": 120}]})
 
     minutes: int = Field(default=60, ge=1, le=525_600)
 
