@@ -1,8 +1,10 @@
 """What tests look up in the database, as the owner who may see it."""
 
+import asyncio
 from typing import Any
 
 from factories import Tenant
+from owner.db.database import Database
 from owner.models.contact import ContactAddress
 from owner.models.conversation import Conversation
 from owner.models.event import EventResponse
@@ -45,3 +47,20 @@ async def address_of(services: Services, tenant: Tenant, channel: str = "SMS") -
 async def rows(services: Services, tenant: Tenant, sql: str, *values: object) -> list[dict[str, Any]]:
     async with services.database.owner(tenant.owner_id) as connection:
         return [dict(row) for row in await connection.fetch(sql, *values)]
+
+
+async def settled(database: Database) -> None:
+    """Wait until every event that is committed now can be told.
+
+    Transactions of the whole server count, also those of tests that run beside this one.
+    """
+    async with database.system() as connection:
+        xid = await connection.fetchval("SELECT pg_current_xact_id()")
+    while await oldest_running(database) <= xid:  # noqa: ASYNC110 - only the server knows
+        await asyncio.sleep(0.01)
+
+
+async def oldest_running(database: Database) -> int:
+    async with database.system() as connection:
+        xid: int = await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())")
+    return xid

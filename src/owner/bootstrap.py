@@ -31,6 +31,7 @@ from owner.services.closure_detector import ClosureDetector
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
+from owner.services.event_feed import EventFeedService, EventReader
 from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
 from owner.services.idempotency import IdempotencyService
@@ -140,6 +141,7 @@ def wire(
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
         delivery_statuses=DeliveryStatusService(database, clock=clock),
+        event_feed=EventFeedService(database, clock=clock, readers=_event_readers()),
         health=HealthService(database),
         housekeeping=HousekeepingService(database),
         idempotency=IdempotencyService(database, clock=clock),
@@ -156,6 +158,11 @@ def wire(
         quarantine=quarantine,
         webhooks=WebhookService(twilio=twilio, verifies=verify, quarantine=quarantine),
     )
+
+
+def _event_readers() -> list[EventReader]:
+    """Who makes something of what happened; each has a place of its own in every owner's feed."""
+    return []
 
 
 def _rate_limits(settings: Settings) -> RateLimitService:

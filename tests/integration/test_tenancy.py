@@ -14,10 +14,11 @@ from owner.db.database import Connection, Database
 from owner.db.embedded import EmbeddedServer
 from owner.models.enums import ActorKind, DeliveryStatus, MessageDirection, MessageOwner, MessageType
 from owner.models.errors import AlreadyExists
-from owner.models.event import Actor
+from owner.models.event import BEGINNING, Actor
 from owner.models.message import Attachment, MessageCreate
 from owner.models.twilio_account import TwilioAccountCreate
 from owner.repositories.ai_results import AIResultRepository
+from owner.repositories.event_cursors import EventCursorRepository
 from owner.repositories.features import FeatureRepository
 from owner.repositories.idempotency_keys import IdempotencyKeyRepository, KeptAnswer
 from owner.services.catalog import Services
@@ -33,6 +34,7 @@ TENANT_TABLES = (
     "contact_addresses",
     "contacts",
     "conversations",
+    "event_cursors",
     "events",
     "features",
     "idempotency_keys",
@@ -49,6 +51,8 @@ DEFINER_FUNCTIONS = {
     "directory_api_key": "owner_directory",
     "directory_due_conversations": "owner_directory",
     "directory_owners": "owner_directory",
+    "directory_owners_behind": "owner_directory",
+    "directory_owners_with_events": "owner_directory",
     "directory_pending_media": "owner_directory",
     "directory_unsent_conversations": "owner_directory",
     "make_partitions_ahead": "owner_admin",
@@ -96,6 +100,7 @@ async def fill(services: Services, tenant: Tenant) -> Tenant:
         await IdempotencyKeyRepository(connection).put(
             tenant.owner_id, "a", KeptAnswer(b"1", 201, b"{}", "application/json"), at=tenant.owner.created_at
         )
+        await EventCursorRepository(connection).start(tenant.owner_id, "facts", at=BEGINNING)
         feature = await FeatureRepository(connection).add({"owner_id": tenant.owner_id, "name": "closure"})
         await AIResultRepository(connection).add(
             {

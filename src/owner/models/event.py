@@ -62,6 +62,16 @@ class NewEvent:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+class FeedPosition(NamedTuple):
+    """A place between events: everything up to (xid, event_id) has been read."""
+
+    xid: int
+    event_id: int
+
+
+BEGINNING: Final = FeedPosition(0, 0)
+
+
 class Event(Entity):
     """An event as it was recorded. Readers go by (xid, event_id): identity values commit out of order."""
 
@@ -76,6 +86,10 @@ class Event(Entity):
     contact_id: int | None
     data: dict[str, Any]
     created_at: Moment
+
+    @property
+    def position(self) -> FeedPosition:
+        return FeedPosition(self.xid, self.event_id)
 
 
 class EventResponse(DTO):

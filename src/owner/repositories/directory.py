@@ -1,5 +1,6 @@
 """The only look-ups across owners, by functions that return ids and nothing else."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -41,6 +42,18 @@ class Directory:
 
     async def pending_media(self, *, now: datetime, limit: int) -> list[Key]:
         return await self._keys("SELECT * FROM directory_pending_media($1, $2)", now, limit)
+
+    async def owners_with_events(self, *, since: int, until: int) -> list[int]:
+        """Whose events were settled while the oldest running transaction went from `since` to `until`."""
+        rows = await self.connection.fetch(
+            "SELECT owner_id FROM directory_owners_with_events($1, $2)", since, until
+        )
+        return [row["owner_id"] for row in rows]
+
+    async def owners_behind(self, readers: Sequence[str]) -> list[int]:
+        """Who has events that one of these readers has not read."""
+        rows = await self.connection.fetch("SELECT owner_id FROM directory_owners_behind($1)", readers)
+        return [row["owner_id"] for row in rows]
 
     async def _keys(self, query: str, *arguments: object) -> list[Key]:
         return [Key(*row) for row in await self.connection.fetch(query, *arguments)]

@@ -1,10 +1,10 @@
 """The append-only history."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from owner.db.database import Connection
 from owner.models.entity import Page
-from owner.models.event import EventResponse, NewEvent
+from owner.models.event import Event, EventResponse, FeedPosition, NewEvent
 from owner.repositories.base import MAXIMUM_PAGE, read_cursor, write_cursor
 
 
@@ -54,6 +54,33 @@ class EventRepository:
         items = [EventResponse.model_validate(dict(row)) for row in rows[:size]]
         next_cursor = write_cursor(items[-1].event_id, "events") if len(rows) > size else None
         return Page[EventResponse](items=items, next_cursor=next_cursor)
+
+    async def list_after(
+        self, position: FeedPosition, *, limit: int, types: Collection[str] | None = None
+    ) -> list[Event]:
+        """What was settled since, in the order of the feed.
+
+        Transactions that still run may yet commit events below others, so nothing at or above the oldest of
+        them is told: what is found later always sorts after what was found before.
+        """
+        rows = await self.connection.fetch(
+            """
+            SELECT * FROM events
+            WHERE (xid, event_id) > ($1, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+              AND ($3::text[] IS NULL OR type = ANY ($3))
+            ORDER BY xid, event_id LIMIT $4
+            """,
+            position.xid,
+            position.event_id,
+            None if types is None else list(types),
+            limit,
+        )
+        return [Event.model_validate(dict(row)) for row in rows]
+
+    async def newest_position(self) -> FeedPosition:
+        """The end of the feed: whatever is told from now on comes after it."""
+        xid: int = await self.connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())")
+        return FeedPosition(xid, 0)
 
     async def make_partitions(self, *, months_ahead: int) -> None:
         """Have a place for what will happen, in every table that is partitioned by month."""

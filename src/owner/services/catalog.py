@@ -7,6 +7,7 @@ from owner.services.access import AccessService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
+from owner.services.event_feed import EventFeedService
 from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
 from owner.services.idempotency import IdempotencyService
@@ -32,6 +33,7 @@ class Services:
     conversations: ConversationService
     deliveries: DeliveryService
     delivery_statuses: DeliveryStatusService
+    event_feed: EventFeedService
     health: HealthService
     housekeeping: HousekeepingService
     idempotency: IdempotencyService

@@ -1,19 +1,123 @@
 """Hands what happened to those who make something of it, in order, each event once."""
 
-from collections.abc import Sequence
-from typing import Protocol
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Final, Protocol
 
-from owner.db.database import Connection
-from owner.models.event import Event
+from owner.db.database import Connection, Database
+from owner.logs import get_logger
+from owner.models.errors import DatabaseUnavailable
+from owner.models.event import BEGINNING, Event
+from owner.repositories.directory import Directory
+from owner.repositories.event_cursors import EventCursorRepository
+from owner.repositories.events import EventRepository
+from owner.services.ports import Clock
+
+log = get_logger(__name__)
+
+BATCH: Final = 500  # events of one transaction
+BATCHES_IN_TURN: Final = 20  # then the other owners have their turn
+OWNERS_AT_ONCE: Final = 4  # connections that the feed may hold
+LONGEST_REST: Final = timedelta(minutes=5)  # of a reader that fails again and again
 
 
 class EventReader(Protocol):
     """Makes something of events: search entries, facts, deliveries.
 
     `name` is the reader's own place in the feed. What `read` writes is committed together with that place, so each
-    event is read exactly once; an error means that the same events come again later.
+    event is read exactly once; an error means that the same events come again later. A reader that is new begins
+    with the oldest event that is kept, or, where it `starts_now`, with what happens from then on.
     """
 
     name: str
+    starts_now: bool
 
     async def read(self, connection: Connection, owner_id: int, events: Sequence[Event]) -> None: ...
+
+
+class EventFeedService:
+    """Moves every reader on, for every owner; any number of processes may do so at once."""
+
+    def __init__(self, database: Database, *, clock: Clock, readers: Sequence[EventReader]) -> None:
+        self.database = database
+        self.clock = clock
+        self.readers = readers
+
+    async def sweep(self) -> None:
+        """Bring every owner up to date of whom some reader has not read everything."""
+        if not self.readers:
+            return
+        async with self.database.system() as connection:
+            behind = await Directory(connection).owners_behind([reader.name for reader in self.readers])
+        await self.advance_all(behind)
+
+    async def advance_all(self, owner_ids: Iterable[int]) -> set[int]:
+        """Bring these owners up to date, a few at a time. Returns who has to be looked at again."""
+        places = asyncio.Semaphore(OWNERS_AT_ONCE)
+
+        async def in_turn(owner_id: int) -> int | None:
+            async with places:
+                return None if await self.advance(owner_id) else owner_id
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(in_turn(owner_id)) for owner_id in owner_ids]
+        except ExceptionGroup as problems:
+            raise problems.exceptions[0] from problems
+        return {owner_id for task in tasks if (owner_id := task.result()) is not None}
+
+    async def advance(self, owner_id: int) -> bool:
+        """Let each reader read what is new; one that fails is no matter to the others.
+
+        Returns whether all have read everything: not so where one failed, has more to read than its turn allows,
+        or is being moved on by another process.
+        """
+        results = [await self._advance_reader(reader, owner_id) for reader in self.readers]
+        return all(results)
+
+    async def _advance_reader(self, reader: EventReader, owner_id: int) -> bool:
+        try:
+            for _ in range(BATCHES_IN_TURN):
+                count = await self._read_batch(reader, owner_id)
+                if count is None or count == 0:
+                    return count == 0
+        except DatabaseUnavailable:
+            raise
+        except Exception as problem:  # noqa: BLE001 - whatever is wrong with one reader, the others go on
+            await self._rest(reader, owner_id, problem)
+        return False
+
+    async def _read_batch(self, reader: EventReader, owner_id: int) -> int | None:
+        """How many events were read; None where the reader's place can't be had now."""
+        async with self.database.owner(owner_id) as connection:
+            cursors = EventCursorRepository(connection)
+            position = await cursors.claim(reader.name, now=self.clock.now())
+            if position is None:
+                return await self._start(reader, owner_id, connection)
+            # Read after the lock is held, so that it shows what the holder before has left.
+            events = await EventRepository(connection).list_after(position, limit=BATCH)
+            if events:
+                await reader.read(connection, owner_id, events)
+                await cursors.save(reader.name, events[-1].position)
+        return len(events)
+
+    async def _start(self, reader: EventReader, owner_id: int, connection: Connection) -> int | None:
+        """Give a new reader its place, committed before it reads: nobody waits for its first, long read."""
+        beginning = await EventRepository(connection).newest_position() if reader.starts_now else BEGINNING
+        is_new = await EventCursorRepository(connection).start(owner_id, reader.name, at=beginning)
+        return 1 if is_new else None
+
+    async def _rest(self, reader: EventReader, owner_id: int, problem: Exception) -> None:
+        async with self.database.owner(owner_id) as connection:
+            cursors = EventCursorRepository(connection)
+            failures = await cursors.count_failures(reader.name)
+            rest = min(timedelta(seconds=2 ** min(failures, 10)), LONGEST_REST)
+            await cursors.note_failure(reader.name, next_attempt_at=self.clock.now() + rest)
+        log.warning(
+            "event_reader_failed",
+            reader=reader.name,
+            owner_id=owner_id,
+            failures=failures + 1,
+            problem=type(problem).__name__,
+        )

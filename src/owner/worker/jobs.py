@@ -34,6 +34,11 @@ async def outbox_due(services: Services) -> None:
     await services.outbox_sweep.sweep()
 
 
+async def events_due(services: Services) -> None:
+    """Hand what happened to those who read it."""
+    await services.event_feed.sweep()
+
+
 async def housekeeping_due(services: Services) -> None:
     """Partitions ahead of time, old quarantine and job logs gone."""
     await services.housekeeping.tidy()
@@ -44,5 +49,6 @@ JOBS: Final[dict[str, Job]] = {"message_queued": message_queued, "media_arrived"
 SCHEDULES: Final[dict[str, tuple[str, Callable[[Services], Awaitable[None]]]]] = {
     "conversations_due": ("* * * * * */30", conversations_due),
     "outbox_due": ("* * * * * */5", outbox_due),
+    "events_due": ("* * * * * *", events_due),
     "housekeeping_due": ("17 * * * *", housekeeping_due),
 }

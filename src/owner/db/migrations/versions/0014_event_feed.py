@@ -1,4 +1,4 @@
-"""How far each reader of the events has got; full-text search."""
+"""How far each reader of the events has got, and who has new ones."""
 
 from owner.db.revision import run_sql
 
