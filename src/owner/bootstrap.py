@@ -39,6 +39,7 @@ from owner.services.inbound import InboundService
 from owner.services.media import MediaService
 from owner.services.messages import MessageService
 from owner.services.outbox_sweep import OutboxSweepService
+from owner.services.owner_settings import OwnerSettingsService
 from owner.services.ports import Clock, MessageGateway
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
@@ -124,7 +125,7 @@ def wire(
     twilio = TwilioService(database, clock=clock, secrets_box=box, gateway=gateway, public_url=public_url)
     conversations = ConversationService(database, clock=clock)
     rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
-    rate_limits = _rate_limits(settings)
+    limits = rate_limits(settings)
     inbound = InboundService(database, clock=clock, detector=ClosureDetector())
     quarantine = QuarantineService(
         database,
@@ -149,9 +150,10 @@ def wire(
         media=MediaService(
             database, clock=clock, gateway=gateway, twilio=twilio, store=DiskMediaStore(settings.media_folder)
         ),
-        messages=MessageService(database, clock=clock, conversations=conversations, rate_limits=rate_limits),
+        messages=MessageService(database, clock=clock, conversations=conversations, rate_limits=limits),
         outbox_sweep=OutboxSweepService(database, clock=clock),
-        rate_limits=rate_limits,
+        owner_settings=OwnerSettingsService(database, clock=clock),
+        rate_limits=limits,
         tenants=TenantService(database),
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
@@ -165,8 +167,9 @@ def _event_readers() -> list[EventReader]:
     return []
 
 
-def _rate_limits(settings: Settings) -> RateLimitService:
-    limits = RateLimitSettings(
+def rate_limits(settings: Settings) -> RateLimitService:
+    """The limits of the settings; raises `Misconfigured`."""
+    wanted = RateLimitSettings(
         key_per_minute=settings.rate_limit_key_per_minute,
         owner_per_minute=settings.rate_limit_owner_per_minute,
         messages_per_day=settings.rate_limit_messages_per_day,
@@ -175,7 +178,7 @@ def _rate_limits(settings: Settings) -> RateLimitService:
         password_reset=settings.rate_limit_password_reset,
     )
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    return RateLimitService(limits, redis_url=redis_url)
+    return RateLimitService(wanted, redis_url=redis_url)
 
 
 def create_app() -> FastAPI:

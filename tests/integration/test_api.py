@@ -302,6 +302,7 @@ async def test_openapi_lists_every_route_with_a_summary(api: Api) -> None:
         "/v1/conversations/{conv_id}/extend",
         "/v1/conversations/{conv_id}/messages",
         "/v1/media/{media_id}",
+        "/v1/owners/{owner_id}",
         "/webhooks/twilio/health",
         "/webhooks/twilio/inbound",
         "/webhooks/twilio/status",

@@ -14,7 +14,7 @@ from factories import Tenant
 from owner.db.embedded import EmbeddedServer
 from owner.models.closure import ClosureDecision
 from owner.models.errors import ReservedClosureKeyword
-from owner.models.owner import ClosureSettings, OwnerUpdate
+from owner.models.owner import ClosureSettings, ClosureUpdate
 from owner.repositories.owners import OwnerRepository
 from owner.services.catalog import Services
 from owner.services.closure_detector import ClosureDetector
@@ -80,7 +80,7 @@ def test_a_word_that_opts_out_is_no_keyword() -> None:
     with pytest.raises(ReservedClosureKeyword):
         ClosureDetector().set_owner_keywords(1, ["encerrar", "Stop"])
     with pytest.raises(ReservedClosureKeyword):
-        OwnerUpdate(closure=ClosureSettings(keywords=["sair"]))
+        ClosureUpdate(keywords=["sair"])
 
 
 def test_a_word_that_opts_out_and_is_stored_all_the_same_closes_nothing() -> None:

@@ -55,6 +55,7 @@ DEFINER_FUNCTIONS = {
     "directory_owners_with_events": "owner_directory",
     "directory_pending_media": "owner_directory",
     "directory_unsent_conversations": "owner_directory",
+    "idempotency_keys_prune": "owner_admin",
     "make_partitions_ahead": "owner_admin",
     "quarantine_add": "owner_platform",
     "quarantine_list": "owner_platform",

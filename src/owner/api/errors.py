@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 from owner.logs import get_logger
 from owner.models import errors
 from owner.models.entity import DTO
+from owner.services.rate_limits import Allowance
 
 log = get_logger(__name__)
 
@@ -79,13 +80,20 @@ def problem(
     return JSONResponse(_plain(content), status, headers, media_type="application/problem+json")
 
 
-async def _on_owner_error(_request: Request, error: Exception) -> JSONResponse:
+async def _on_owner_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.OwnerError)
     status = http_status(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", code=error.code, status=status.value)
     facts = {**error.facts, **({"field": error.field} if error.field else {})}
-    return problem(status, code=error.code, detail=error.message, headers=_headers_of(error), facts=facts)
+    headers = {**_allowance(request), **_headers_of(error)}
+    return problem(status, code=error.code, detail=error.message, headers=headers, facts=facts)
+
+
+def _allowance(request: Request) -> Mapping[str, str]:
+    """What is left of the caller's limit, if the request was counted before it was refused."""
+    allowance: Allowance | None = getattr(request.state, "allowance", None)
+    return allowance.headers if allowance is not None else {}
 
 
 def _headers_of(error: errors.OwnerError) -> dict[str, str]:
@@ -102,7 +110,7 @@ def _headers_of(error: errors.OwnerError) -> dict[str, str]:
     return {}
 
 
-async def _on_invalid_request(_request: Request, error: Exception) -> JSONResponse:
+async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     found = [
         {"field": _field_of(item["loc"]), "detail": item["msg"].removeprefix("Value error, ")}
@@ -112,6 +120,7 @@ async def _on_invalid_request(_request: Request, error: Exception) -> JSONRespon
         HTTPStatus.UNPROCESSABLE_ENTITY,
         code="invalid_input",
         detail="; ".join(f"{item['field']}: {item['detail']}" for item in found),
+        headers=_allowance(request),
         facts={"field": found[0]["field"] if found else None, "errors": found},
     )
 

@@ -54,7 +54,8 @@ class Route(APIRoute):
         is_idempotent = extra.get(IDEMPOTENT, False)
 
         async def handler(request: Request) -> Response:
-            allowance = await _admit(request, permission) if permission else None
+            # Kept for refusals too: they are told what is left as well.
+            allowance = request.state.allowance = await _admit(request, permission) if permission else None
             _refuse_unknown_parameters(request, known)
             is_repeatable = is_idempotent and "idempotency-key" in request.headers
             response = await (_once(request, handle) if is_repeatable else handle(request))

@@ -25,7 +25,7 @@ def doctor() -> None:
 
 
 async def _examine(settings: Settings) -> bool:
-    findings = [_key(settings), _public_url(settings)]
+    findings = [_key(settings), _public_url(settings), await _redis(settings)]
     try:
         database = await Database.connect(bootstrap.application_url(settings), pool_size=2)
     except Unavailable as problem:
@@ -52,6 +52,20 @@ def _public_url(settings: Settings) -> bool:
         out.print("[yellow]![/yellow] public URL: OWNER_PUBLIC_URL is not set, so Twilio can't reach this.")
         return True
     return _finding("public URL")
+
+
+async def _redis(settings: Settings) -> bool:
+    """A Redis that is away is no error for the product, which then counts nothing, but one for who set it."""
+    if settings.redis_url is None:
+        return True
+    try:
+        is_reachable = await bootstrap.rate_limits(settings).is_reachable()
+    except OwnerError as problem:
+        return _finding("redis", problem)
+    away = Unavailable(
+        "OWNER_REDIS_URL is set but nobody answers there: until somebody does, no limit holds."
+    )
+    return _finding("redis", None if is_reachable else away)
 
 
 async def _caught(check: Awaitable[None]) -> OwnerError | None:

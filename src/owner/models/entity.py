@@ -29,6 +29,24 @@ class DTO(BaseModel):
         return given
 
 
+class Update(DTO):
+    """What a PATCH changes: a field that is left out stays as it is.
+
+    Where null clears a field, it is declared `X | None = None`; where it is refused, `X = Field(default_factory=absent)`.
+    """
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were given."""
+        return {
+            name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set
+        }
+
+
+def absent() -> Any:
+    """What a field holds that was left out; nobody reads it, and no schema shows it as a default."""
+    return None
+
+
 class Page(DTO, Generic[T]):
     """One page of a list; `next_cursor` is null on the last."""
 

@@ -32,6 +32,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "message.sent": "the carrier took a message",
     "message.undelivered": "the carrier gave a message back",
     "owner.created": "a company was set up",
+    "owner.updated": "a company changed its settings; `fields` names them",
 }
 """Every type of event, for those who choose which to be told of; nothing else is ever recorded."""
 

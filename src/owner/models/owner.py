@@ -1,17 +1,52 @@
-"""The tenant: a company that answers its customers."""
+"""The tenant: a company that answers its customers, and how its conversations behave."""
 
-from datetime import timedelta
-from typing import Annotated
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import available_timezones
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from owner.models.closure_keywords import ClosureKeywords, check_keywords, is_reserved
-from owner.models.entity import DTO, Entity, Moment
+from owner.models.duration import GraceDuration, LimitDuration, ShownDuration
+from owner.models.entity import DTO, Entity, Moment, Update, absent
+from owner.models.errors import InvalidInput
+from owner.models.message import MAXIMUM_LENGTH
 
-OwnerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+MAXIMUM_PHRASES: Final = 200
+MAXIMUM_OPT_OUT_WORDS: Final = 50
+_VISIBLE: Final = r"\S"  # something else than blanks
+
+OwnerName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_VISIBLE)
+]
 Email = Annotated[
     str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
 ]
+Phrase = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_VISIBLE)]
+OptOutWord = Annotated[
+    str, StringConstraints(max_length=40, pattern=r"^[A-Za-zÀ-ÖØ-öø-ÿ0-9]+(-[A-Za-zÀ-ÖØ-öø-ÿ0-9]+)*$")
+]
+SentText = Annotated[str, StringConstraints(min_length=1, max_length=MAXIMUM_LENGTH, pattern=_VISIBLE)]
+Language = Literal["pt", "en", "es"]
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _known_zone(name: str) -> str:
+    if name not in time_zones():
+        raise ValueError("must be a time zone of the IANA database, such as America/Sao_Paulo")
+    return name
+
+
+def _list_zones(schema: dict[str, Any]) -> None:
+    schema["enum"] = sorted(time_zones())
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone), Field(json_schema_extra=_list_zones)]
 
 
 class ConversationLimits(Entity):
@@ -40,6 +75,13 @@ class ClosureSettings(Entity):
         return ClosureKeywords(allowed, tuple(self.never), replaces_lists=self.replaces_lists)
 
 
+class OwnerTexts(Entity):
+    """What the product itself says to customers in the company's name."""
+
+    closing: str | None = None  # when a conversation ends; nothing where null
+    asking: str | None = None  # when it is asked whether it may be closed; the built-in question where null
+
+
 class Owner(Entity):
     """A company and how its conversations behave."""
 
@@ -53,6 +95,7 @@ class Owner(Entity):
     reopen_grace: timedelta = timedelta(minutes=10)
     closure: ClosureSettings = Field(default_factory=ClosureSettings)
     opt_out_words: list[str] = Field(default_factory=list)
+    texts: OwnerTexts = Field(default_factory=OwnerTexts)
     suspended_at: Moment | None = None
     created_at: Moment
     updated_at: Moment
@@ -63,6 +106,29 @@ class Owner(Entity):
             expires_after=self.expires_after, idle_after=self.idle_after, reopen_grace=self.reopen_grace
         )
 
+    def change(self, update: "OwnerUpdate", *, at: datetime) -> list[str]:
+        """Take over what was given, within `closure` and `texts` too. Returns the names of what is different now.
+
+        Raises:
+            InvalidInput: the thresholds would be the wrong way round.
+        """
+        changed = [
+            name
+            for part, given in ((self.closure, "closure"), (self.texts, "texts"))
+            if given in update.model_fields_set
+            for name in _take_over(part, getattr(update, given).changes(), prefix=f"{given}.")
+        ]
+        plain = {name: value for name, value in update.changes().items() if name not in {"closure", "texts"}}
+        changed += _take_over(self, plain)
+        if self.closure.confirm_at > self.closure.close_at:
+            raise InvalidInput(
+                f"closure.confirm_at ({self.closure.confirm_at}) must not be above closure.close_at"
+                f" ({self.closure.close_at}).",
+                field="closure.confirm_at",
+            )
+        self.updated_at = at if changed else self.updated_at
+        return changed
+
 
 class OwnerCreate(DTO):
     """What a new tenant starts with."""
@@ -72,24 +138,82 @@ class OwnerCreate(DTO):
     password: Annotated[str, StringConstraints(min_length=8, max_length=1024)]
 
 
-class OwnerUpdate(DTO):
-    """What an owner may change; null leaves a field as it is."""
+class ClosureUpdate(Update):
+    """What may change about the detector."""
 
-    name: OwnerName | None = None
-    time_zone: str | None = None
-    language: str | None = Field(default=None, pattern="^(pt|en|es)$")
-    expires_after: timedelta | None = Field(default=None, ge=timedelta(minutes=1), le=timedelta(days=365))
-    idle_after: timedelta | None = Field(default=None, ge=timedelta(minutes=1), le=timedelta(days=365))
-    reopen_grace: timedelta | None = Field(default=None, ge=timedelta(0), le=timedelta(days=7))
-    closure: ClosureSettings | None = None
-    opt_out_words: list[str] | None = None
+    confirm_at: float = Field(
+        default_factory=absent,
+        ge=0,
+        le=1,
+        description="From here on the customer may be asked; at most `close_at`.",
+    )
+    close_at: float = Field(default_factory=absent, ge=0, le=1, description="From here on it closes.")
+    ask: bool = Field(default_factory=absent, description="Between the two, ask the customer.")
+    shadow: bool = Field(default_factory=absent, description="Decide and record, do nothing.")
+    keywords: list[Phrase] = Field(
+        default_factory=absent,
+        max_length=MAXIMUM_PHRASES,
+        description="More words that close; words that opt out (STOP, SAIR …) are refused.",
+    )
+    replaces_lists: bool = Field(
+        default_factory=absent, description="Only `keywords` close, the built-in lists do not."
+    )
+    never: list[Phrase] = Field(
+        default_factory=absent, max_length=MAXIMUM_PHRASES, description="Phrases that never close."
+    )
 
-    @field_validator("closure")
+    @field_validator("keywords")
     @classmethod
-    def _without_reserved_words(cls, value: ClosureSettings | None) -> ClosureSettings | None:
-        if value is not None:
-            check_keywords(value.keywords)
+    def _without_reserved_words(cls, value: list[str]) -> list[str]:
+        check_keywords(value)
         return value
+
+
+class TextsUpdate(Update):
+    """What may change about the texts; null takes one away."""
+
+    closing: SentText | None = Field(
+        default=None, description="Sent when a conversation ends, unless it FAILED; null: nothing is sent."
+    )
+    asking: SentText | None = Field(
+        default=None, description="Asks whether it may be closed; null: the built-in question."
+    )
+
+
+class OwnerUpdate(Update):
+    """What an owner may change; a field that is left out stays, also within `closure` and `texts`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"idle_after": "PT90M", "closure": {"ask": True, "keywords": ["é isso aí"]}},
+                {"texts": {"closing": "Obrigado pelo contato! Se precisar, é só escrever."}},
+            ]
+        }
+    )
+
+    name: OwnerName = Field(default_factory=absent)
+    time_zone: TimeZone = Field(default_factory=absent)
+    language: Language = Field(default_factory=absent)
+    expires_after: LimitDuration = Field(
+        default_factory=absent,
+        description="The greatest age of a conversation; for those that open from now on.",
+    )
+    idle_after: LimitDuration = Field(
+        default_factory=absent,
+        description="How long our last word may stay unanswered; for those that open from now on.",
+    )
+    reopen_grace: GraceDuration = Field(
+        default_factory=absent,
+        description="How long a customer undoes the detector's closing by writing again.",
+    )
+    closure: ClosureUpdate = Field(default_factory=absent)
+    opt_out_words: list[OptOutWord] = Field(
+        default_factory=absent,
+        max_length=MAXIMUM_OPT_OUT_WORDS,
+        description="More single words by which customers opt out, besides STOP, SAIR, PARAR, BAJA and their like.",
+    )
+    texts: TextsUpdate = Field(default_factory=absent)
 
 
 class OwnerResponse(DTO):
@@ -100,8 +224,19 @@ class OwnerResponse(DTO):
     email: str
     time_zone: str
     language: str
-    expires_after: timedelta
-    idle_after: timedelta
-    reopen_grace: timedelta
+    expires_after: ShownDuration
+    idle_after: ShownDuration
+    reopen_grace: ShownDuration
     closure: ClosureSettings
+    opt_out_words: list[str]
+    texts: OwnerTexts
+    suspended_at: Moment | None
     created_at: Moment
+    updated_at: Moment
+
+
+def _take_over(entity: Entity, changes: dict[str, Any], *, prefix: str = "") -> list[str]:
+    different = [name for name, value in changes.items() if getattr(entity, name) != value]
+    for name in different:
+        setattr(entity, name, changes[name])
+    return [f"{prefix}{name}" for name in different]

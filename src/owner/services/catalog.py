@@ -15,6 +15,7 @@ from owner.services.inbound import InboundService
 from owner.services.media import MediaService
 from owner.services.messages import MessageService
 from owner.services.outbox_sweep import OutboxSweepService
+from owner.services.owner_settings import OwnerSettingsService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService
 from owner.services.tenants import TenantService
@@ -41,6 +42,7 @@ class Services:
     media: MediaService
     messages: MessageService
     outbox_sweep: OutboxSweepService
+    owner_settings: OwnerSettingsService
     quarantine: QuarantineService
     rate_limits: RateLimitService
     tenants: TenantService

@@ -26,9 +26,8 @@ async def ask_whether_done(
     connection: Connection, conversation: Conversation, *, owner: Owner, at: datetime
 ) -> None:
     """Queue the question; where it may not be sent, the suspicion stays without one."""
-    question = MessageCreate(
-        content=QUESTIONS.get(owner.language, QUESTIONS["en"]), message_owner=MessageOwner.SYSTEM
-    )
+    built_in = QUESTIONS.get(owner.language, QUESTIONS["en"])
+    question = MessageCreate(content=owner.texts.asking or built_in, message_owner=MessageOwner.SYSTEM)
     try:
         await queue_message(connection, conversation, question, by=SYSTEM, at=at)
     except Conflict as refusal:

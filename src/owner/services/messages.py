@@ -37,9 +37,11 @@ class MessageService:
             ConversationClosed, ReplyWindowClosed, ContactOptedOut: it may not be sent now.
             RateLimited: the owner has sent as much as it may in a day.
         """
-        await self.rate_limits.count_message(owner_id)
         async with self.conversations.locked(owner_id, conv_id) as (connection, conversation):
-            return await queue_message(connection, conversation, create, by=by, at=self.clock.now())
+            message = await queue_message(connection, conversation, create, by=by, at=self.clock.now())
+            # Last, so that what was refused for another reason is not counted.
+            await self.rate_limits.count_message(owner_id)
+        return message
 
     async def list_page(
         self, owner_id: int, conv_id: int, *, limit: int, cursor: str | None = None

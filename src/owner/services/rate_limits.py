@@ -3,20 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from time import time
+from time import monotonic, time
 from typing import Final
 
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
-from limits.errors import StorageError
+from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 
 from owner.logs import get_logger
-from owner.models.errors import RateLimited
+from owner.models.errors import Misconfigured, RateLimited
 from owner.models.principal import Principal
 
 log = get_logger(__name__)
+
+STORE_TIMEOUT: Final = 0.5  # seconds that a request waits for a store that says nothing
+STORE_PAUSE: Final = 5.0  # seconds until a store that was away is asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,18 @@ class RateLimitService:
     """Limits over moving windows: in this process's memory, or in Redis for all processes together."""
 
     def __init__(self, settings: RateLimitSettings, *, redis_url: str | None = None) -> None:
+        """Raise `Misconfigured` unless the URL is one of a Redis, for which the client library is installed."""
         self.settings = settings
         self._storage = _open_storage(redis_url)
         self._limiter = MovingWindowRateLimiter(self._storage)
+        self._store_is_away_until = 0.0
+
+    async def is_reachable(self) -> bool:
+        """Whether the store that all processes share answers; memory always does."""
+        try:
+            return await self._storage.check()
+        except StorageError:
+            return False
 
     async def count_request(self, caller: Principal) -> Allowance | None:
         """Count a request of a key or a person, and of their owner; the tighter allowance is returned.
@@ -88,12 +100,13 @@ class RateLimitService:
 
     async def _count(self, kind: str, who: str, limit: RateLimitItem | None) -> Allowance | None:
         """Count one; a store that is away lets everybody through, because a limit is no condition."""
-        if limit is None:
+        if limit is None or monotonic() < self._store_is_away_until:
             return None
         try:
             is_within = await self._limiter.hit(limit, kind, who)
             window = await self._limiter.get_window_stats(limit, kind, who)
         except StorageError as problem:
+            self._store_is_away_until = monotonic() + STORE_PAUSE
             log.warning("rate_limit_store_unavailable", problem=type(problem.storage_error).__name__)
             return None
         allowance = Allowance(
@@ -112,7 +125,19 @@ class RateLimitService:
 def _open_storage(redis_url: str | None) -> Storage:
     if redis_url is None:
         return MemoryStorage()
-    opened = storage_from_string(f"async+{redis_url}", implementation="redispy", wrap_exceptions=True)
+    try:
+        opened = storage_from_string(
+            f"async+{redis_url}",
+            implementation="redispy",
+            wrap_exceptions=True,
+            socket_timeout=STORE_TIMEOUT,
+            socket_connect_timeout=STORE_TIMEOUT,
+        )
+    except (ConfigurationError, ValueError) as problem:
+        raise Misconfigured(
+            "OWNER_REDIS_URL must be like redis://host:6379/0, and `pip install 'owner[redis]'` must have been run.",
+            field="OWNER_REDIS_URL",
+        ) from problem
     assert isinstance(opened, Storage)
     return opened
 
