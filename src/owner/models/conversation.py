@@ -54,6 +54,7 @@ class Conversation(Entity):
     last_inbound_at: Moment | None = None
     first_response_at: Moment | None = None
     expires_at: Moment
+    waiting_since: Moment | None = None  # since when the customer waits for an answer
     idle_at: Moment | None = None  # when idleness ends it; null while the customer waits for us
     idle_after: timedelta
     reopen_grace: timedelta
@@ -107,7 +108,7 @@ class Conversation(Entity):
             created_at=at,
             updated_at=at,
         )
-        conversation.note("conversation.opened", by, previous_conv_id=previous_conv_id)
+        conversation.note("conversation.opened", by, channel=channel, previous_conv_id=previous_conv_id)
         return conversation
 
     @property
@@ -181,15 +182,28 @@ class Conversation(Entity):
         if self.closed_by not in AUTOMATIC:
             raise InvalidTransition(self.status, before)
         check_transition(self.status, before)
-        undone = self.status
+        undone, closed_by = self.status, self.closed_by
         self.status = before
         self.closed_at = self.closed_by = self.closed_by_id = self.closed_reason = (
             self.status_before_close
         ) = None
         self.expires_at = max(self.expires_at, at + self.idle_after)
         self.idle_at = at + self.idle_after if before is ConversationStatus.PROGRESS else None
+        self.waiting_since = self.last_inbound_at if before is ConversationStatus.PENDING else None
         self.last_activity_at = self.updated_at = at
-        self.note("conversation.reopened", by, status_from=undone, status_to=before, reason=reason)
+        facts = {
+            "closed_by": closed_by,
+            "undone_by": by.kind,
+            "channel": self.channel,
+            **self._detector(closed_by),
+        }
+        self.note("conversation.reopened", by, status_from=undone, status_to=before, reason=reason, **facts)
+
+    def _detector(self, closed_by: ActorKind) -> dict[str, Any]:
+        """The version of the detector that closed it, to judge the detector by what is undone."""
+        evidence = self.context.get(CLOSURE) if closed_by is ActorKind.DETECTOR else None
+        version = evidence.get("detector_version") if isinstance(evidence, dict) else None
+        return {"detector_version": version} if version else {}
 
     def can_be_reopened_by_customer(self, *, now: datetime) -> bool:
         """Whether a message of the customer undoes the closing that the detector read from the last one."""
@@ -201,6 +215,7 @@ class Conversation(Entity):
     def note_inbound(self, *, at: datetime) -> int:
         """The customer wrote: their turn ends, ours begins. Returns the message's sequence number."""
         self.last_inbound_at = at
+        self.waiting_since = self.waiting_since or at
         self.idle_at = None
         return self._next_seq(at)
 
@@ -210,11 +225,21 @@ class Conversation(Entity):
         self.last_inbound_at = self.updated_at = at
         return self.last_seq
 
+    def answer_times(self, *, written_by: MessageOwner, at: datetime) -> dict[str, float]:
+        """How long the customer has waited for the answer that is about to be noted, in seconds."""
+        if written_by not in ANSWERS or self.waiting_since is None:
+            return {}
+        times = {"reply_seconds": (at - self.waiting_since).total_seconds()}
+        if self.first_response_at is None:
+            times["first_response_seconds"] = (at - self.started_at).total_seconds()
+        return times
+
     def note_outbound(self, *, written_by: MessageOwner, by: Actor, at: datetime) -> int:
         """We wrote: the first answer moves PENDING to PROGRESS. Returns the message's sequence number."""
         self.refuse_if_closed()
         if written_by in ANSWERS:
             self.first_response_at = self.first_response_at or at
+            self.waiting_since = None
             if self.status is ConversationStatus.PENDING:
                 self._change_status(ConversationStatus.PROGRESS, by=by, at=at, reason="answered")
         if self.status is ConversationStatus.PROGRESS:
@@ -268,14 +293,15 @@ class Conversation(Entity):
         evidence: dict[str, Any] | None = None,
     ) -> None:
         before = self.status
-        self._change_status(
-            status, by=by, at=at, reason=reason, **({"closure": evidence} if evidence else {})
-        )
+        facts: dict[str, Any] = {"closure": evidence} if evidence else {}
+        facts["channel"] = self.channel
+        facts["resolution_seconds"] = (at - self.started_at).total_seconds()
+        self._change_status(status, by=by, at=at, reason=reason, **facts)
         self.status_before_close = before
         self.closed_at = at
         self.closed_by, self.closed_by_id = by
         self.closed_reason = reason
-        self.idle_at = None
+        self.idle_at = self.waiting_since = None
         self.context = {key: value for key, value in self.context.items() if key != PENDING_CLOSURE}
 
     def _change_status(
