@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from owner.models.conversation import PENDING_CLOSURE, Conversation, ConversationClose
+from owner.models.conversation import PENDING_CLOSURE, Conversation
+from owner.models.conversation_dtos import ConversationClose
 from owner.models.enums import ActorKind, Channel, ConversationStatus, MessageOwner
 from owner.models.errors import ConversationClosed, InvalidTransition, ReplyWindowClosed
 from owner.models.event import CUSTOMER, DETECTOR, SYSTEM, Actor
