@@ -22,8 +22,10 @@ from owner.integrations.twilio.client import TwilioGateway
 from owner.integrations.twilio.forms import account_sid, inbound_message
 from owner.integrations.twilio.rate import SenderRates
 from owner.integrations.twilio.signature import verify
+from owner.integrations.webhook_sender import HttpWebhookSender
 from owner.logs import configure_logging
 from owner.models.errors import Misconfigured
+from owner.models.network import IPNetwork, parse_networks
 from owner.services.access import AccessService
 from owner.services.catalog import Services
 from owner.services.clock import SystemClock
@@ -47,6 +49,10 @@ from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
+from owner.services.webhook_courier import WebhookCourier
+from owner.services.webhook_deliveries import WebhookDeliveryService
+from owner.services.webhook_endpoints import WebhookEndpointService
+from owner.services.webhook_fan_out import WebhookFanOut
 from owner.services.webhooks import WebhookService
 from owner.settings import Settings, get_settings
 from owner.worker.runner import run_worker
@@ -111,7 +117,11 @@ async def open_services(settings: Settings, *, clock: Clock | None = None) -> As
     try:
         await database.refuse_other_schema()
         await database.refuse_unsafe_role()
-        yield wire(settings, database, gateway, box, clock or SystemClock())
+        services = wire(settings, database, gateway, box, clock or SystemClock())
+        try:
+            yield services
+        finally:
+            await services.webhook_courier.aclose()
     finally:
         await gateway.aclose()
         await database.close()
@@ -135,6 +145,7 @@ def wire(
         reads_account=account_sid,
         per_hour=settings.quarantine_per_hour,
     )
+    networks = _allowed_networks(settings)
     return Services(
         database=database,
         public_url=public_url,
@@ -142,7 +153,7 @@ def wire(
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
         delivery_statuses=DeliveryStatusService(database, clock=clock),
-        event_feed=EventFeedService(database, clock=clock, readers=_event_readers()),
+        event_feed=EventFeedService(database, clock=clock, readers=_event_readers(clock)),
         health=HealthService(database),
         housekeeping=HousekeepingService(database),
         idempotency=IdempotencyService(database, clock=clock),
@@ -158,13 +169,30 @@ def wire(
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
         quarantine=quarantine,
+        webhook_courier=WebhookCourier(
+            database, clock=clock, secrets_box=box, sender=HttpWebhookSender(allowed=networks)
+        ),
+        webhook_deliveries=WebhookDeliveryService(database, clock=clock),
+        webhook_endpoints=WebhookEndpointService(
+            database, clock=clock, secrets_box=box, allowed_networks=networks
+        ),
         webhooks=WebhookService(twilio=twilio, verifies=verify, quarantine=quarantine),
     )
 
 
-def _event_readers() -> list[EventReader]:
+def _event_readers(clock: Clock) -> list[EventReader]:
     """Who makes something of what happened; each has a place of its own in every owner's feed."""
-    return []
+    return [WebhookFanOut(clock=clock)]
+
+
+def _allowed_networks(settings: Settings) -> list[IPNetwork]:
+    try:
+        return parse_networks(settings.webhook_allowed_networks)
+    except ValueError as problem:
+        raise Misconfigured(
+            f"OWNER_WEBHOOK_ALLOWED_NETWORKS is no list of networks such as 10.0.0.0/8,fd00::/8: {problem}.",
+            field="OWNER_WEBHOOK_ALLOWED_NETWORKS",
+        ) from problem
 
 
 def rate_limits(settings: Settings) -> RateLimitService:

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     send_rate_sms: float = Field(default=10.0, gt=0)  # messages a second, sender and worker process
     send_rate_whatsapp: float = Field(default=80.0, gt=0)
     quarantine_per_hour: int = Field(default=1_000, ge=0)
+    webhook_allowed_networks: str = ""  # CIDRs, comma-separated: private networks that webhooks may go to
     redis_url: SecretStr | None = None  # shared limits; unset means that each process counts for itself
     rate_limit_key_per_minute: int = Field(default=1_200, ge=0)  # requests; 0 turns a limit off
     rate_limit_owner_per_minute: int = Field(default=6_000, ge=0)

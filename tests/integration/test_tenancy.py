@@ -14,14 +14,17 @@ from owner.db.database import Connection, Database
 from owner.db.embedded import EmbeddedServer
 from owner.models.enums import ActorKind, DeliveryStatus, MessageDirection, MessageOwner, MessageType
 from owner.models.errors import AlreadyExists
-from owner.models.event import BEGINNING, Actor
+from owner.models.event import BEGINNING, SYSTEM, Actor, NewEvent
 from owner.models.message import Attachment, MessageCreate
 from owner.models.twilio_account import TwilioAccountCreate
+from owner.models.webhook_endpoint import WebhookEndpointCreate
 from owner.repositories.ai_results import AIResultRepository
 from owner.repositories.event_cursors import EventCursorRepository
+from owner.repositories.events import EventRepository
 from owner.repositories.features import FeatureRepository
 from owner.repositories.idempotency_keys import IdempotencyKeyRepository, KeptAnswer
 from owner.services.catalog import Services
+from owner.services.webhook_fan_out import store_deliveries
 
 WITHOUT_ROW_LEVEL_SECURITY = {
     "alembic_version": "holds the revision of the schema and nobody's data; `serve` reads it before it knows any owner"
@@ -43,6 +46,9 @@ TENANT_TABLES = (
     "owners",
     "twilio_accounts",
     "users",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_sequences",
 )
 # The whole surface across owners: what runs with more rights than its caller, and as whom.
 DEFINER_FUNCTIONS = {
@@ -50,6 +56,7 @@ DEFINER_FUNCTIONS = {
     "directory_accounts_by_sid": "owner_directory",
     "directory_api_key": "owner_directory",
     "directory_due_conversations": "owner_directory",
+    "directory_due_webhook_endpoints": "owner_directory",
     "directory_owners": "owner_directory",
     "directory_owners_behind": "owner_directory",
     "directory_owners_with_events": "owner_directory",
@@ -111,7 +118,18 @@ async def fill(services: Services, tenant: Tenant) -> Tenant:
                 "result_json": {"confidence": 0.5},
             }
         )
+    await fill_webhooks(services, tenant, receipt.conv_id)
     return tenant
+
+
+async def fill_webhooks(services: Services, tenant: Tenant, conv_id: int) -> None:
+    create = WebhookEndpointCreate(url="https://hooks.example.com/")
+    endpoint, _ = await services.webhook_endpoints.create(tenant.owner_id, create, by=SYSTEM)
+    now = services.webhook_endpoints.clock.now()
+    async with services.database.owner(tenant.owner_id) as connection:
+        opened = NewEvent("conversation.opened", SYSTEM, conv_id=conv_id)
+        event = await EventRepository(connection).add(tenant.owner_id, opened)
+        await store_deliveries(connection, tenant.owner_id, [(endpoint, event)], now=now)
 
 
 async def test_the_list_of_tenant_tables_is_the_catalogue_s(catalogue: Connection) -> None:
@@ -368,7 +386,8 @@ async def test_look_ups_across_owners_return_ids_and_nothing_else(catalogue: Con
     directory = {name for name in DEFINER_FUNCTIONS if name.startswith("directory_")}
     assert {column["proname"] for column in columns} == directory
     assert names == {
-        (name, "bigint") for name in ("owner_id", "twilio_account_id", "api_key_id", "conv_id", "media_id")
+        (name, "bigint")
+        for name in ("owner_id", "twilio_account_id", "api_key_id", "conv_id", "media_id", "endpoint_id")
     }
 
 

@@ -8,7 +8,8 @@ import pytest
 from yarl import URL
 
 from owner.integrations.twilio.file_types import sniff
-from owner.integrations.twilio.transport import Reach, is_public
+from owner.integrations.twilio.transport import Reach
+from owner.models.network import is_public
 
 UNKNOWN = "application/octet-stream"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

@@ -8,7 +8,17 @@ from fastapi import FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from owner import __version__
-from owner.api import conversations, docs, health, media, messages, owners, webhooks
+from owner.api import (
+    conversations,
+    docs,
+    health,
+    media,
+    messages,
+    owners,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhooks,
+)
 from owner.api.errors import install_error_handlers
 from owner.api.middleware import DeclaredSize, RequestId
 from owner.api.openapi import describe, operation_name
@@ -51,7 +61,14 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAXIMUM_BODY)
     app.add_middleware(DeclaredSize, max_body_size=MAXIMUM_BODY)
     app.add_middleware(RequestId)
-    for rest in (conversations.router, messages.router, media.router, owners.router):
+    for rest in (
+        conversations.router,
+        messages.router,
+        media.router,
+        owners.router,
+        webhook_endpoints.router,
+        webhook_deliveries.router,
+    ):
         app.include_router(rest)
     app.include_router(webhooks.router, responses=WEBHOOK_PROBLEMS)
     app.include_router(health.router)

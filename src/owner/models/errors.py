@@ -9,11 +9,14 @@ OwnerError
 ├── Unauthenticated           who are you?
 ├── Forbidden                 we know you, and no
 │   ├── SignatureRejected
+│   ├── WebhookUrlForbidden
 │   └── PermissionMissing
 ├── NotFound
 │   ├── ConversationNotFound
 │   ├── MessageNotFound
 │   ├── MediaNotFound
+│   ├── WebhookEndpointNotFound
+│   ├── WebhookDeliveryNotFound
 │   └── OwnerNotFound
 ├── Conflict                  not now, or not any more
 │   ├── InvalidTransition
@@ -21,6 +24,8 @@ OwnerError
 │   ├── AlreadyExists
 │   ├── ReplyWindowClosed
 │   ├── ContactOptedOut
+│   ├── WebhookEndpointDisabled
+│   ├── TooManyWebhookEndpoints
 │   └── SenderUnknown
 ├── RateLimited               too much at once; `retry_after` says when again
 ├── PayloadTooLarge
@@ -113,6 +118,12 @@ class PermissionMissing(Forbidden):
         super().__init__(message or f"This needs the permission {permission}.", permission=permission)
 
 
+class WebhookUrlForbidden(Forbidden):
+    """The host of the URL is inside a private or reserved network; the operator can allow it (`OWNER_WEBHOOK_ALLOWED_NETWORKS`)."""
+
+    code = "webhook_url_forbidden"
+
+
 class NotFound(OwnerError):
     """There is nothing here."""
 
@@ -141,6 +152,24 @@ class MediaNotFound(NotFound):
     """There is no such file, or it has not been fetched yet."""
 
     code = "media_not_found"
+
+
+class WebhookEndpointNotFound(NotFound):
+    """There is no such webhook endpoint."""
+
+    code = "webhook_endpoint_not_found"
+
+    def __init__(self, endpoint_id: int) -> None:
+        super().__init__(f"There is no webhook endpoint {endpoint_id}.", endpoint_id=endpoint_id)
+
+
+class WebhookDeliveryNotFound(NotFound):
+    """There is no such webhook delivery."""
+
+    code = "webhook_delivery_not_found"
+
+    def __init__(self, delivery_id: int) -> None:
+        super().__init__(f"There is no webhook delivery {delivery_id}.", delivery_id=delivery_id)
 
 
 class OwnerNotFound(NotFound):
@@ -191,6 +220,23 @@ class ContactOptedOut(Conflict):
     """The customer asked not to be written to; only they can undo it, by writing START."""
 
     code = "contact_opted_out"
+
+
+class WebhookEndpointDisabled(Conflict):
+    """The webhook endpoint is disabled; enable it first."""
+
+    code = "webhook_endpoint_disabled"
+
+    def __init__(self, endpoint_id: int) -> None:
+        super().__init__(
+            f"The webhook endpoint {endpoint_id} is disabled; enable it first.", endpoint_id=endpoint_id
+        )
+
+
+class TooManyWebhookEndpoints(Conflict):
+    """There are as many webhook endpoints as an owner can have; delete one first."""
+
+    code = "too_many_webhook_endpoints"
 
 
 class SenderUnknown(Conflict):

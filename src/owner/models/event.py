@@ -33,8 +33,23 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "message.undelivered": "the carrier gave a message back",
     "owner.created": "a company was set up",
     "owner.updated": "a company changed its settings; `fields` names them",
+    "webhook.created": "an endpoint of outbound webhooks was added",
+    "webhook.deleted": "an endpoint was taken away, with its log",
+    "webhook.disabled": "an endpoint gets nothing any more; `reason` says why",
+    "webhook.enabled": "an endpoint is told again",
+    "webhook.replayed": "deliveries to an endpoint are sent again",
+    "webhook.secret_rotated": "an endpoint's deliveries are signed with a new secret",
+    "webhook.test": "an endpoint is being tried out",
+    "webhook.updated": "an endpoint's URL, types or description changed",
 }
 """Every type of event, for those who choose which to be told of; nothing else is ever recorded."""
+
+
+def known_type(value: str) -> str:
+    """The type, if there is one; raises ValueError otherwise."""
+    if value not in EVENT_TYPES:
+        raise ValueError(f"there is no event type {value!r}; there are {', '.join(EVENT_TYPES)}")
+    return value
 
 
 class Actor(NamedTuple):

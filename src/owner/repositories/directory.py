@@ -55,5 +55,8 @@ class Directory:
         rows = await self.connection.fetch("SELECT owner_id FROM directory_owners_behind($1)", readers)
         return [row["owner_id"] for row in rows]
 
+    async def due_webhook_endpoints(self, *, now: datetime, limit: int) -> list[Key]:
+        return await self._keys("SELECT * FROM directory_due_webhook_endpoints($1, $2)", now, limit)
+
     async def _keys(self, query: str, *arguments: object) -> list[Key]:
         return [Key(*row) for row in await self.connection.fetch(query, *arguments)]

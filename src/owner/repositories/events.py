@@ -36,6 +36,25 @@ class EventRepository:
             ],
         )
 
+    async def add(self, owner_id: int, event: NewEvent) -> Event:
+        """Record one event and return it as it was recorded."""
+        row = await self.connection.fetchrow(
+            """
+            INSERT INTO events (owner_id, type, actor_kind, actor_id, conv_id, msg_id, contact_id, data)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *
+            """,
+            owner_id,
+            event.type,
+            event.actor.kind,
+            event.actor.id,
+            event.conv_id,
+            event.msg_id,
+            event.contact_id,
+            event.data,
+        )
+        assert row is not None
+        return Event.model_validate(dict(row))
+
     async def list_by_conversation(
         self, conv_id: int, *, limit: int, cursor: str | None = None
     ) -> Page[EventResponse]:

@@ -21,6 +21,9 @@ from owner.services.rate_limits import RateLimitService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
+from owner.services.webhook_courier import WebhookCourier
+from owner.services.webhook_deliveries import WebhookDeliveryService
+from owner.services.webhook_endpoints import WebhookEndpointService
 from owner.services.webhooks import WebhookService
 
 
@@ -48,4 +51,7 @@ class Services:
     tenants: TenantService
     timeouts: TimeoutService
     twilio: TwilioService
+    webhook_courier: WebhookCourier
+    webhook_deliveries: WebhookDeliveryService
+    webhook_endpoints: WebhookEndpointService
     webhooks: WebhookService

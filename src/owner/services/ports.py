@@ -1,11 +1,12 @@
 """What the use cases need from outside, as protocols; `bootstrap` says who fulfils them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from owner.models.enums import DeliveryStatus
+from owner.models.webhook_delivery import WebhookAnswer
 
 
 class Clock(Protocol):
@@ -111,3 +112,12 @@ class SendRate(Protocol):
     """Keeps each sender below its rate."""
 
     async def wait_turn(self, sender: str) -> None: ...
+
+
+class WebhookSender(Protocol):
+    """Carries a webhook to where an integrator wants it."""
+
+    async def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> WebhookAnswer:
+        """One attempt. Whatever goes wrong is an answer too."""
+
+    async def aclose(self) -> None: ...

@@ -8,13 +8,11 @@ from typing import Final
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
+from owner.models.network import IPAddress, is_public
 from owner.services.ports import Credentials
-
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 CHUNK: Final = 64 * 1024
 _TWILIO: Final = "twilio.com"
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCALHOST: Final = "localhost"
 
 
@@ -89,21 +87,6 @@ class Reach:
 
     def _may_connect(self, address: IPAddress) -> bool:
         return is_public(address) or (self._is_local and address.is_loopback)
-
-
-def is_public(address: IPAddress) -> bool:
-    """Whether the address, and the one that may be wrapped in it, is out on the internet."""
-    wrapped = _wrapped(address) if isinstance(address, ipaddress.IPv6Address) else None
-    if wrapped is not None:
-        return is_public(wrapped)
-    return address.is_global and not address.is_multicast
-
-
-def _wrapped(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    teredo = address.teredo
-    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)
 
 
 def _is_loopback(host: str) -> bool:

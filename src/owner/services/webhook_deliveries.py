@@ -1,0 +1,81 @@
+"""Shows what was delivered to whom, and sends it again."""
+
+from typing import Final
+
+from owner.db.database import Database
+from owner.models.entity import Page
+from owner.models.errors import InvalidInput
+from owner.models.event import Actor
+from owner.models.webhook_delivery import WebhookDelivery, WebhookReplay, WebhookReplayResponse
+from owner.repositories.webhook_deliveries import DeliveryFilter, WebhookDeliveryRepository
+from owner.repositories.webhook_endpoints import WebhookEndpointRepository
+from owner.services.ports import Clock
+from owner.services.webhook_endpoints import get_locked, note
+
+RANGE: Final = "range"
+
+
+class WebhookDeliveryService:
+    """The delivery log."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self.database = database
+        self.clock = clock
+
+    async def list_page(
+        self, owner_id: int, wanted: DeliveryFilter, *, limit: int, cursor: str | None = None
+    ) -> Page[WebhookDelivery]:
+        """Deliveries of the newest events first."""
+        async with self.database.owner(owner_id) as connection:
+            return await WebhookDeliveryRepository(connection).list_filtered(
+                wanted, limit=limit, cursor=cursor
+            )
+
+    async def get(self, owner_id: int, delivery_id: int) -> WebhookDelivery:
+        async with self.database.owner(owner_id) as connection:
+            return await WebhookDeliveryRepository(connection).get(delivery_id)
+
+    async def replay(self, owner_id: int, delivery_id: int, *, by: Actor) -> WebhookDelivery:
+        """Send one again, with the id that it had.
+
+        Raises:
+            WebhookEndpointDisabled: it would not be sent.
+        """
+        now = self.clock.now()
+        async with self.database.owner(owner_id) as connection:
+            deliveries = WebhookDeliveryRepository(connection)
+            endpoint = await get_locked(connection, (await deliveries.get(delivery_id)).endpoint_id)
+            endpoint.refuse_if_disabled()
+            delivery = await deliveries.get(delivery_id, for_update=True)
+            delivery.replay(at=now)
+            await deliveries.save(delivery)
+            await WebhookEndpointRepository(connection).wake([endpoint.endpoint_id], at=now)
+            await note(connection, endpoint, "webhook.replayed", by, delivery_id=delivery_id)
+        return delivery
+
+    async def replay_range(
+        self, owner_id: int, endpoint_id: int, replay: WebhookReplay, *, by: Actor
+    ) -> WebhookReplayResponse:
+        """Send an endpoint again what happened in a time, each with the id that it had.
+
+        Raises:
+            WebhookEndpointDisabled: it would not be sent.
+        """
+        now = self.clock.now()
+        until = replay.until or now
+        if until <= replay.since:
+            raise InvalidInput("until: it has to be later than since.", field="until")
+        async with self.database.owner(owner_id) as connection:
+            endpoint = await get_locked(connection, endpoint_id)
+            endpoint.refuse_if_disabled()
+            count, next_cursor = await WebhookDeliveryRepository(connection).replay(
+                endpoint_id,
+                DeliveryFilter(since=replay.since, until=until),
+                only_failed=replay.only_failed,
+                cursor=replay.cursor,
+                now=now,
+            )
+            if count:
+                await WebhookEndpointRepository(connection).wake([endpoint_id], at=now)
+                await note(connection, endpoint, "webhook.replayed", by, deliveries=count)
+        return WebhookReplayResponse(replayed=count, next_cursor=next_cursor)
