@@ -7,7 +7,7 @@ import pytest
 
 from conftest import TurnableClock
 from factories import Tenant, make_inbound, some_number
-from owner.models.conversation import ConversationClose, ConversationCreate
+from owner.models.conversation_dtos import ConversationClose, ConversationCreate
 from owner.models.enums import ActorKind, Channel, ConversationStatus
 from owner.models.errors import (
     ConversationClosed,

@@ -8,7 +8,8 @@ import pytest
 from conftest import TurnableClock
 from factories import Tenant, make_inbound, make_tenant, some_number, some_sid
 from fakes import FakeGateway
-from owner.models.conversation import PENDING_CLOSURE, ConversationClose
+from owner.models.conversation import PENDING_CLOSURE
+from owner.models.conversation_dtos import ConversationClose
 from owner.models.enums import ActorKind, ConversationStatus, MessageOwner
 from owner.models.event import Actor
 from owner.models.message import Attachment, MessageCreate

@@ -7,7 +7,7 @@ import pytest
 from conftest import TurnableClock
 from factories import Tenant, make_inbound, some_number
 from fakes import FakeGateway
-from owner.models.conversation import ConversationClose
+from owner.models.conversation_dtos import ConversationClose
 from owner.models.enums import ActorKind, ConversationStatus, DeliveryStatus, MessageOwner
 from owner.models.errors import ContactOptedOut, ConversationClosed, InvalidCursor, ReplyWindowClosed
 from owner.models.event import Actor

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from owner.models.conversation import PENDING_CLOSURE, Conversation, ConversationClose
+from owner.models.conversation import PENDING_CLOSURE, Conversation
+from owner.models.conversation_dtos import ConversationClose
 from owner.models.enums import ActorKind, Channel, ConversationStatus, MessageOwner
 from owner.models.errors import ConversationClosed, InvalidTransition, ReplyWindowClosed
 from owner.models.event import CUSTOMER, DETECTOR, SYSTEM, Actor
@@ -129,8 +130,52 @@ def test_closing_notes_who_why_and_from_where() -> None:
     [event] = conversation.take_events()
     assert (event.actor, event.data) == (
         PERSON,
-        {"status_from": "PENDING", "status_to": "AGENT_CLOSED", "reason": "spam"},
+        {
+            "status_from": "PENDING",
+            "status_to": "AGENT_CLOSED",
+            "reason": "spam",
+            "channel": "WHATSAPP",
+            "resolution_seconds": 60.0,
+        },
     )
+
+
+def test_the_customer_waits_from_their_first_unanswered_message_until_an_answer() -> None:
+    conversation = make_conversation()
+    conversation.note_inbound(at=after(minutes=3))
+    waited_since = conversation.waiting_since
+
+    times = conversation.answer_times(written_by=MessageOwner.AGENT, at=after(minutes=5))
+    conversation.note_outbound(written_by=MessageOwner.SYSTEM, by=SYSTEM, at=after(minutes=4))
+    still_waits = conversation.waiting_since
+    conversation.note_outbound(written_by=MessageOwner.AGENT, by=PERSON, at=after(minutes=5))
+
+    assert waited_since == still_waits == NOON
+    assert times == {"reply_seconds": 300.0, "first_response_seconds": 300.0}
+    assert conversation.waiting_since is None
+    assert conversation.answer_times(written_by=MessageOwner.AGENT, at=after(minutes=6)) == {}
+
+
+def test_a_later_answer_is_a_reply_and_no_first_response() -> None:
+    conversation = make_conversation(answered=True)
+    conversation.note_inbound(at=after(minutes=10))
+
+    times = conversation.answer_times(written_by=MessageOwner.AI, at=after(minutes=12))
+
+    assert times == {"reply_seconds": 120.0}
+
+
+def test_an_undone_closing_tells_who_had_closed_and_by_which_detector() -> None:
+    conversation = make_conversation(answered=True)
+    conversation.close_by_customer(at=after(minutes=1), evidence={**EVIDENCE, "detector_version": "rules-1"})
+    conversation.take_events()
+
+    conversation.reopen(by=PERSON, reason="too soon", at=after(minutes=2))
+
+    [event] = conversation.take_events()
+    assert event.data["closed_by"] is ActorKind.DETECTOR
+    assert event.data["undone_by"] is ActorKind.USER
+    assert event.data["detector_version"] == "rules-1"
 
 
 def test_a_refused_close_changes_nothing() -> None:

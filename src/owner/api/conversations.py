@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response, status
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.conversation import (
+from owner.models.conversation_dtos import (
     ConversationClose,
     ConversationCreate,
     ConversationExtend,

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr
 
-from owner.models.entity import DTO, Entity, Moment
+from owner.models.entity import Entity, Moment
 from owner.models.enums import (
     ActorKind,
     Channel,
@@ -24,12 +24,6 @@ WINDOWED_CHANNELS: Final = frozenset({Channel.WHATSAPP, Channel.MESSENGER})
 ANSWERS: Final = frozenset({MessageOwner.AGENT, MessageOwner.SUPPORT, MessageOwner.AI})
 AUTOMATIC: Final = frozenset({ActorKind.DETECTOR, ActorKind.TIMER})  # whose closings can be undone
 CLOSURE: Final = "closure"  # key of the context: the evidence on which the detector closed
-BY_PEOPLE: Final = (  # how a person or a program may end a conversation; the rest is for timers
-    ConversationStatus.AGENT_CLOSED,
-    ConversationStatus.SUPPORT_CLOSED,
-    ConversationStatus.USER_CLOSED,
-    ConversationStatus.FAILED,
-)
 PENDING_CLOSURE: Final = "pending_closure"  # key of the context while a closing waits for the customer
 
 
@@ -54,6 +48,7 @@ class Conversation(Entity):
     last_inbound_at: Moment | None = None
     first_response_at: Moment | None = None
     expires_at: Moment
+    waiting_since: Moment | None = None  # since when the customer waits for an answer
     idle_at: Moment | None = None  # when idleness ends it; null while the customer waits for us
     idle_after: timedelta
     reopen_grace: timedelta
@@ -107,7 +102,7 @@ class Conversation(Entity):
             created_at=at,
             updated_at=at,
         )
-        conversation.note("conversation.opened", by, previous_conv_id=previous_conv_id)
+        conversation.note("conversation.opened", by, channel=channel, previous_conv_id=previous_conv_id)
         return conversation
 
     @property
@@ -181,15 +176,28 @@ class Conversation(Entity):
         if self.closed_by not in AUTOMATIC:
             raise InvalidTransition(self.status, before)
         check_transition(self.status, before)
-        undone = self.status
+        undone, closed_by = self.status, self.closed_by
         self.status = before
         self.closed_at = self.closed_by = self.closed_by_id = self.closed_reason = (
             self.status_before_close
         ) = None
         self.expires_at = max(self.expires_at, at + self.idle_after)
         self.idle_at = at + self.idle_after if before is ConversationStatus.PROGRESS else None
+        self.waiting_since = self.last_inbound_at if before is ConversationStatus.PENDING else None
         self.last_activity_at = self.updated_at = at
-        self.note("conversation.reopened", by, status_from=undone, status_to=before, reason=reason)
+        facts = {
+            "closed_by": closed_by,
+            "undone_by": by.kind,
+            "channel": self.channel,
+            **self._detector(closed_by),
+        }
+        self.note("conversation.reopened", by, status_from=undone, status_to=before, reason=reason, **facts)
+
+    def _detector(self, closed_by: ActorKind) -> dict[str, Any]:
+        """The version of the detector that closed it, to judge the detector by what is undone."""
+        evidence = self.context.get(CLOSURE) if closed_by is ActorKind.DETECTOR else None
+        version = evidence.get("detector_version") if isinstance(evidence, dict) else None
+        return {"detector_version": version} if version else {}
 
     def can_be_reopened_by_customer(self, *, now: datetime) -> bool:
         """Whether a message of the customer undoes the closing that the detector read from the last one."""
@@ -201,6 +209,7 @@ class Conversation(Entity):
     def note_inbound(self, *, at: datetime) -> int:
         """The customer wrote: their turn ends, ours begins. Returns the message's sequence number."""
         self.last_inbound_at = at
+        self.waiting_since = self.waiting_since or at
         self.idle_at = None
         return self._next_seq(at)
 
@@ -210,11 +219,21 @@ class Conversation(Entity):
         self.last_inbound_at = self.updated_at = at
         return self.last_seq
 
+    def answer_times(self, *, written_by: MessageOwner, at: datetime) -> dict[str, float]:
+        """How long the customer has waited for the answer that is about to be noted, in seconds."""
+        if written_by not in ANSWERS or self.waiting_since is None:
+            return {}
+        times = {"reply_seconds": (at - self.waiting_since).total_seconds()}
+        if self.first_response_at is None:
+            times["first_response_seconds"] = (at - self.started_at).total_seconds()
+        return times
+
     def note_outbound(self, *, written_by: MessageOwner, by: Actor, at: datetime) -> int:
         """We wrote: the first answer moves PENDING to PROGRESS. Returns the message's sequence number."""
         self.refuse_if_closed()
         if written_by in ANSWERS:
             self.first_response_at = self.first_response_at or at
+            self.waiting_since = None
             if self.status is ConversationStatus.PENDING:
                 self._change_status(ConversationStatus.PROGRESS, by=by, at=at, reason="answered")
         if self.status is ConversationStatus.PROGRESS:
@@ -268,14 +287,15 @@ class Conversation(Entity):
         evidence: dict[str, Any] | None = None,
     ) -> None:
         before = self.status
-        self._change_status(
-            status, by=by, at=at, reason=reason, **({"closure": evidence} if evidence else {})
-        )
+        facts: dict[str, Any] = {"closure": evidence} if evidence else {}
+        facts["channel"] = self.channel
+        facts["resolution_seconds"] = (at - self.started_at).total_seconds()
+        self._change_status(status, by=by, at=at, reason=reason, **facts)
         self.status_before_close = before
         self.closed_at = at
         self.closed_by, self.closed_by_id = by
         self.closed_reason = reason
-        self.idle_at = None
+        self.idle_at = self.waiting_since = None
         self.context = {key: value for key, value in self.context.items() if key != PENDING_CLOSURE}
 
     def _change_status(
@@ -293,90 +313,3 @@ class Conversation(Entity):
         self.last_seq += 1
         self.last_activity_at = self.updated_at = at
         return self.last_seq
-
-
-class ConversationCreate(DTO):
-    """A conversation to find or to open by writing first."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"channel": "WHATSAPP", "customer_address": "+5511987654321", "contact_name": "Ana"},
-                {"channel": "SMS", "customer_address": "+5511987654321", "our_address": "+551150284400"},
-            ]
-        }
-    )
-
-    channel: Channel = Channel.WHATSAPP
-    customer_address: str = Field(min_length=1, max_length=255, examples=["+5511987654321"])
-    our_address: str | None = Field(
-        default=None,
-        max_length=255,
-        description="One of your connected addresses; may be left out if the channel has one.",
-    )
-    contact_name: str | None = Field(default=None, max_length=200)
-    context: dict[str, Any] = Field(default_factory=dict)
-
-
-class ConversationUpdate(DTO):
-    """What may change about a conversation besides its status; null leaves a field as it is."""
-
-    assignee_id: int | None = None
-    handler: Handler | None = None
-    priority: Priority | None = None
-    context: dict[str, Any] | None = None
-
-
-class ConversationClose(DTO):
-    """How to end a conversation."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "delivered"}]})
-
-    status: ConversationStatus = Field(
-        default=ConversationStatus.AGENT_CLOSED,
-        description="AGENT_CLOSED, SUPPORT_CLOSED, USER_CLOSED or FAILED.",
-    )
-    reason: str | None = Field(default=None, max_length=500)
-
-    @field_validator("status")
-    @classmethod
-    def _by_people(cls, value: ConversationStatus) -> ConversationStatus:
-        if value not in BY_PEOPLE:
-            raise ValueError(f"must be one of {', '.join(BY_PEOPLE)}")
-        return value
-
-
-class ConversationExtend(DTO):
-    """How much longer a conversation may live."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"minutes": 120}]})
-
-    minutes: int = Field(default=60, ge=1, le=525_600)
-
-
-class ConversationResponse(DTO):
-    """A conversation as the API shows it."""
-
-    conv_id: int
-    status: ConversationStatus
-    channel: Channel
-    contact_id: int
-    customer_address: str
-    our_address: str
-    handler: Handler
-    assignee_id: int | None
-    priority: Priority
-    context: dict[str, Any]
-    started_at: Moment
-    last_activity_at: Moment
-    last_inbound_at: Moment | None
-    first_response_at: Moment | None
-    expires_at: Moment
-    idle_at: Moment | None
-    reply_window_closes_at: Moment | None
-    closed_at: Moment | None
-    closed_by: ActorKind | None
-    closed_reason: str | None
-    previous_conv_id: int | None
-    created_at: Moment
-    updated_at: Moment

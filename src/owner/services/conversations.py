@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from owner.db.database import Connection, Database
 from owner.models.addresses import Address, canonical, parse_phone_number
-from owner.models.conversation import Conversation, ConversationClose, ConversationCreate
+from owner.models.conversation import Conversation
+from owner.models.conversation_dtos import ConversationClose, ConversationCreate
 from owner.models.entity import Page
 from owner.models.enums import Channel, ConversationStatus
 from owner.models.errors import InvalidAddress, SenderUnknown

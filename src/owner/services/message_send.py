@@ -29,6 +29,7 @@ async def queue_message(
     await _refuse_opted_out(connection, conversation)
     if create.content_sid is None:
         conversation.refuse_outside_window(now=at)
+    times = conversation.answer_times(written_by=create.message_owner, at=at)
     seq = conversation.note_outbound(written_by=create.message_owner, by=by, at=at)
     message = await MessageRepository(connection).add(
         {
@@ -55,6 +56,8 @@ async def queue_message(
         seq=seq,
         message_type=message.message_type,
         written_by=create.message_owner,
+        channel=conversation.channel,
+        **times,
     )
     await ConversationRepository(connection).save(conversation)
     await JobRepository(connection).enqueue(

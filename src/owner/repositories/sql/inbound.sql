@@ -58,6 +58,7 @@ WITH kept_contacts AS (
         last_activity_at = excluded.last_activity_at,
         last_inbound_at = excluded.last_inbound_at,
         expires_at = excluded.expires_at,
+        waiting_since = excluded.waiting_since,
         idle_at = excluded.idle_at,
         closed_at = excluded.closed_at,
         closed_by = excluded.closed_by,
