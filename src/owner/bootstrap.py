@@ -30,10 +30,12 @@ from owner.services.access import AccessService
 from owner.services.catalog import Services
 from owner.services.clock import SystemClock
 from owner.services.closure_detector import ClosureDetector
+from owner.services.closure_trial import ClosureTrialService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.event_feed import EventFeedService, EventReader
+from owner.services.features import FeatureService
 from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
 from owner.services.idempotency import IdempotencyService
@@ -136,7 +138,8 @@ def wire(
     conversations = ConversationService(database, clock=clock)
     rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
     limits = rate_limits(settings)
-    inbound = InboundService(database, clock=clock, detector=ClosureDetector())
+    detector = ClosureDetector()
+    inbound = InboundService(database, clock=clock, detector=detector)
     quarantine = QuarantineService(
         database,
         twilio=twilio,
@@ -150,10 +153,12 @@ def wire(
         database=database,
         public_url=public_url,
         access=AccessService(database, clock=clock),
+        closure_trial=ClosureTrialService(database, detector=detector),
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
         delivery_statuses=DeliveryStatusService(database, clock=clock),
         event_feed=EventFeedService(database, clock=clock, readers=_event_readers(clock)),
+        features=FeatureService(database, clock=clock),
         health=HealthService(database),
         housekeeping=HousekeepingService(database),
         idempotency=IdempotencyService(database, clock=clock),

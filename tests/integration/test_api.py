@@ -295,12 +295,16 @@ async def test_openapi_lists_every_route_with_a_summary(api: Api) -> None:
     assert status == 200
     assert document["paths"].keys() == {
         "/health",
+        "/v1/closure/score",
         "/v1/conversations",
         "/v1/conversations/{conv_id}",
         "/v1/conversations/{conv_id}/close",
         "/v1/conversations/{conv_id}/events",
         "/v1/conversations/{conv_id}/extend",
         "/v1/conversations/{conv_id}/messages",
+        "/v1/feature-schemas",
+        "/v1/features",
+        "/v1/features/{feature_id}",
         "/v1/media/{media_id}",
         "/v1/owners/{owner_id}",
         "/webhooks/twilio/health",

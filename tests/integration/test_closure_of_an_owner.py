@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from calling import calling
 from conftest import database_url
 from factories import Tenant
 from owner.db.embedded import EmbeddedServer
@@ -89,3 +90,64 @@ def test_a_word_that_opts_out_and_is_stored_all_the_same_closes_nothing() -> Non
     score = ClosureDetector().detect("stop", owner_id=1, settings=stored)
 
     assert score.decision is ClosureDecision.NONE
+
+
+async def test_a_message_is_tried_over_rest_as_on_the_command_line(
+    services: Services, acme: Tenant, globex: Tenant, score_as: Callable[[int, str], dict[str, object]]
+) -> None:
+    await set_keywords(services, acme, "cabô")
+
+    async with calling(services, acme.api_key) as api:
+        ours = await api.call("POST", "/v1/closure/score", {"text": "cabô"})
+        theirs = await api.call("POST", "/v1/closure/score", {"text": "cabô"}, key=globex.api_key)
+
+    assert ours.status == 200
+    assert ours.body == score_as(acme.owner_id, "cabô")
+    assert (ours.body["decision"], theirs.body["decision"]) == ("CLOSE", "NONE")
+
+
+async def test_a_trial_knows_history_context_and_the_owners_thresholds(
+    services: Services, acme: Tenant
+) -> None:
+    trial = {
+        "history": [{"speaker": "agent", "text": "Posso ajudar em mais alguma coisa?"}],
+        "text": "Não, obrigado",
+    }
+
+    async with calling(services, acme.api_key) as api:
+        done = await api.call("POST", "/v1/closure/score", trial)
+        held = await api.call("POST", "/v1/closure/score", {**trial, "context": {"can_close": False}})
+        await api.call("PATCH", f"/v1/owners/{acme.owner_id}", {"closure": {"confirm_at": 0, "close_at": 1}})
+        unsure = await api.call("POST", "/v1/closure/score", {"text": "meu gato sumiu"})
+
+    assert [answer.body["decision"] for answer in (done, held, unsure)] == ["CLOSE", "NONE", "CONFIRM"]
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        {"text": ""},
+        {"text": "👋" * 5_000},
+        {"text": "ок, спасибо"},
+        {"text": "oi", "context": {"button": {"a": []}, "pending_actions": 5, "can_close": "no"}},
+    ],
+)
+async def test_odd_messages_get_a_score(services: Services, acme: Tenant, trial: dict[str, object]) -> None:
+    async with calling(services, acme.api_key) as api:
+        answer = await api.call("POST", "/v1/closure/score", trial)
+
+    assert answer.status == 200
+    assert 0 <= answer.body["confidence"] <= 1
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [{}, {"text": "a" * 10_001}, {"text": "oi", "history": [{"speaker": "bot", "text": ""}]}, {"text": 5}],
+)
+async def test_a_trial_that_makes_no_sense_is_refused(
+    services: Services, acme: Tenant, trial: dict[str, object]
+) -> None:
+    async with calling(services, acme.api_key) as api:
+        answer = await api.call("POST", "/v1/closure/score", trial)
+
+    assert (answer.status, answer.code) == (422, "invalid_input")

@@ -9,8 +9,10 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from owner import __version__
 from owner.api import (
+    closure,
     conversations,
     docs,
+    features,
     health,
     media,
     messages,
@@ -68,6 +70,8 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
         owners.router,
         webhook_endpoints.router,
         webhook_deliveries.router,
+        features.router,
+        closure.router,
     ):
         app.include_router(rest)
     app.include_router(webhooks.router, responses=WEBHOOK_PROBLEMS)

@@ -11,8 +11,9 @@ from typing import Annotated, Any, BinaryIO, Final, TypeVar
 import typer
 
 from owner.cli.context import with_services
-from owner.models.closure import DEFAULT, ClosureKeywords, ClosureScore, Turn, score
+from owner.models.closure import ClosureScore, Turn, score
 from owner.models.closure_evaluation import LABELS, LabelledTurn, Tally, evaluate, labelled_turns
+from owner.models.owner import ClosureSettings
 
 app = typer.Typer(help="Try and measure the closure detector.", no_args_is_help=True)
 
@@ -42,15 +43,25 @@ class Case:
 @app.command("score")
 def score_file(
     file: File,
-    owner: Annotated[int | None, typer.Option("--owner", help="With this owner's keywords.")] = None,
+    owner: Annotated[
+        int | None, typer.Option("--owner", help="With this owner's keywords and thresholds.")
+    ] = None,
     as_json: AsJSON = False,
 ) -> None:
     """Score each line {"history": [{"speaker", "text"}, …], "text": …, "context": {…}?}."""
-    keywords = DEFAULT if owner is None else _owner_keywords(owner)
+    settings = ClosureSettings() if owner is None else _settings_of(owner)
+    keywords = settings.closure_keywords
     is_table = sys.stdout.isatty() and not as_json
     lines = _Lines(file, _case)
     for case in lines:
-        found = score(case.history, case.text, keywords=keywords, context=case.context)
+        found = score(
+            case.history,
+            case.text,
+            keywords=keywords,
+            context=case.context,
+            confirm_at=settings.confirm_at,
+            close_at=settings.close_at,
+        )
         typer.echo(_sentence(case, found) if is_table else json.dumps(found.as_dict()))
     lines.finish()
 
@@ -72,10 +83,10 @@ def evaluate_file(
     lines.finish()
 
 
-def _owner_keywords(owner_id: int) -> ClosureKeywords:
-    """The closure keywords of an owner, from the database."""
+def _settings_of(owner_id: int) -> ClosureSettings:
+    """How the detector works for an owner, from the database."""
     owner = with_services(lambda services: services.tenants.get(owner_id))
-    return owner.closure.closure_keywords
+    return owner.closure
 
 
 class _Lines(Iterator[Parsed]):

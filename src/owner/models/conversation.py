@@ -120,9 +120,12 @@ class Conversation(Entity):
         """When a timer ends the conversation, if nothing else happens."""
         return min(self.expires_at, self.idle_at) if self.idle_at else self.expires_at
 
+    def is_due(self, *, now: datetime) -> bool:
+        return self.is_open and now >= self.due_at()
+
     def settle(self, *, now: datetime) -> bool:
         """End the conversation if its time is over; say whether that happened."""
-        if not self.is_open or now < self.due_at():
+        if not self.is_due(now=now):
             return False
         if self.idle_at and self.idle_at < self.expires_at:
             self.time_out(at=now)
@@ -227,6 +230,12 @@ class Conversation(Entity):
         if self.first_response_at is None:
             times["first_response_seconds"] = (at - self.started_at).total_seconds()
         return times
+
+    def note_farewell(self, *, at: datetime) -> int:
+        """We say goodbye while it ends, which is no activity. Returns the message's sequence number."""
+        self.last_seq += 1
+        self.updated_at = at
+        return self.last_seq
 
     def note_outbound(self, *, written_by: MessageOwner, by: Actor, at: datetime) -> int:
         """We wrote: the first answer moves PENDING to PROGRESS. Returns the message's sequence number."""

@@ -2,6 +2,9 @@
 
 from typing import ClassVar
 
+import asyncpg
+
+from owner.models.errors import AlreadyExists, Conflict, NotFound, OwnerError
 from owner.models.feature import Feature
 from owner.repositories.base import BaseRepository
 
@@ -18,3 +21,17 @@ class FeatureRepository(BaseRepository[Feature]):
 
     async def list_enabled(self) -> list[Feature]:
         return await self.list_where(enabled=True)
+
+    async def delete(self, key: int) -> None:
+        try:
+            await super().delete(key)
+        except asyncpg.ForeignKeyViolationError as problem:
+            raise Conflict(
+                "Results of this feature are kept: switch it off instead (`enabled`)."
+            ) from problem
+
+    def missing(self, key: int) -> OwnerError:
+        return NotFound(f"There is no feature {key}.")
+
+    def taken(self, _constraint: str) -> OwnerError:
+        return AlreadyExists("This feature is there already; change it.", field="name")

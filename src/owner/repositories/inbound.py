@@ -29,6 +29,7 @@ class Known:
     new_contact_id: int | None
     new_conv_id: int | None
     new_msg_id: int
+    goodbye_msg_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -49,7 +50,9 @@ class InboundRepository:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def load(self, inbound: InboundMessage, *, owner_id: int, now: datetime) -> Known:
+    async def load(
+        self, inbound: InboundMessage, *, owner_id: int, now: datetime, may_say_goodbye: bool = False
+    ) -> Known:
         """What is known about a message and its sender; their conversation is locked.
 
         The caller holds the lock of the customer and our address, so that nobody else opens a conversation.
@@ -63,6 +66,7 @@ class InboundRepository:
             inbound.provider_sid,
             _HISTORY,
             now,
+            may_say_goodbye,
         )
         assert row is not None
         known = dict(row)
@@ -75,6 +79,7 @@ class InboundRepository:
             new_contact_id=known["new_contact_id"],
             new_conv_id=known["new_conv_id"],
             new_msg_id=known["new_msg_id"],
+            goodbye_msg_id=known["goodbye_msg_id"],
         )
 
     async def store(self, owner_id: int, changes: InboundChanges) -> list[int]:

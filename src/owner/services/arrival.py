@@ -13,8 +13,8 @@ from owner.models.closure import (
 )
 from owner.models.contact import Contact, ContactAddress
 from owner.models.conversation import PENDING_CLOSURE, Conversation
-from owner.models.enums import DeliveryStatus, MessageDirection, MessageOwner
-from owner.models.event import CUSTOMER, DETECTOR, NewEvent
+from owner.models.enums import DeliveryStatus, MessageDirection, MessageOwner, MessageType
+from owner.models.event import CUSTOMER, DETECTOR, SYSTEM, NewEvent
 from owner.models.message import InboundMessage, Message
 from owner.models.opt_out import OptOutIntent, opt_out_intent
 from owner.models.owner import Owner
@@ -37,6 +37,7 @@ class Arrival:
     changes: InboundChanges = field(default_factory=InboundChanges)
     score: ClosureScore | None = None
     asks_customer: bool = False
+    says_goodbye: bool = False
 
     def decide(self) -> Conversation:
         """Settle, place, opt out or detect; in this order, because the ones before rule out those after."""
@@ -231,7 +232,7 @@ class Arrival:
         if self.owner.closure.shadow:
             conversation.note("closure.shadowed", DETECTOR, **evidence)
         elif self.score.decision is ClosureDecision.CLOSE:
-            conversation.close_by_customer(at=self.at, evidence=evidence)
+            self._close(conversation, evidence)
         else:
             self._suspect(conversation, evidence)
 
@@ -241,10 +242,44 @@ class Arrival:
             conversation.clear_suspicion("lapsed")
             return False
         if answers_closing_question(self.inbound.content):
-            conversation.close_by_customer(at=self.at, evidence={**asked, "confirmed": True})
+            self._close(conversation, {**asked, "confirmed": True})
             return True
         conversation.clear_suspicion("denied")
         return False
+
+    def _close(self, conversation: Conversation, evidence: dict[str, Any]) -> None:
+        """End it, with the owner's goodbye; the customer wrote just now, so no reply window is closed."""
+        text = self.owner.texts.closing
+        if text is not None and not self._is_opted_out:
+            self._say_goodbye(conversation, text)
+        conversation.close_by_customer(at=self.at, evidence=evidence)
+
+    def _say_goodbye(self, conversation: Conversation, text: str) -> None:
+        assert self.known.goodbye_msg_id is not None, "an id comes along where the owner has a closing text"
+        goodbye = Message(
+            owner_id=self.owner.owner_id,
+            msg_id=self.known.goodbye_msg_id,
+            conv_id=conversation.conv_id,
+            seq=conversation.note_farewell(at=self.at),
+            direction=MessageDirection.OUTBOUND,
+            message_owner=MessageOwner.SYSTEM,
+            message_type=MessageType.TEXT,
+            content=text,
+            delivery_status=DeliveryStatus.QUEUED,
+            created_at=self.at,
+            updated_at=self.at,
+        )
+        self.says_goodbye = True
+        self.changes.messages.append(goodbye)
+        conversation.note(
+            "message.queued",
+            SYSTEM,
+            msg_id=goodbye.msg_id,
+            seq=goodbye.seq,
+            message_type=goodbye.message_type,
+            written_by=goodbye.message_owner,
+            channel=conversation.channel,
+        )
 
     def _suspect(self, conversation: Conversation, evidence: dict[str, Any]) -> None:
         last_asked = conversation.context.get("closure_asked_at")

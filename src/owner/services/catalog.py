@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from owner.db.database import Database
 from owner.services.access import AccessService
+from owner.services.closure_trial import ClosureTrialService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.event_feed import EventFeedService
+from owner.services.features import FeatureService
 from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
 from owner.services.idempotency import IdempotencyService
@@ -34,10 +36,12 @@ class Services:
     database: Database
     public_url: str
     access: AccessService
+    closure_trial: ClosureTrialService
     conversations: ConversationService
     deliveries: DeliveryService
     delivery_statuses: DeliveryStatusService
     event_feed: EventFeedService
+    features: FeatureService
     health: HealthService
     housekeeping: HousekeepingService
     idempotency: IdempotencyService

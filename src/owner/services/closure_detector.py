@@ -48,6 +48,5 @@ class ClosureDetector:
         )
 
     def _keywords_of(self, owner_id: int, settings: ClosureSettings) -> ClosureKeywords:
-        if settings.keywords or settings.never:
-            return settings.closure_keywords
-        return self._keywords.get(owner_id, DEFAULT)
+        own = settings.closure_keywords
+        return own if own != DEFAULT else self._keywords.get(owner_id, DEFAULT)

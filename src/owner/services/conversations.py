@@ -19,6 +19,7 @@ from owner.repositories.events import EventRepository
 from owner.repositories.owners import OwnerRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.services.customer_lock import customer_lock
+from owner.services.farewell import closing_text, say_goodbye
 from owner.services.ports import Clock
 
 
@@ -38,7 +39,8 @@ class ConversationService:
         key = canonical(customer)
         async with self.database.owner(owner_id, lock=customer_lock(owner_id, key)) as connection:
             found = await ConversationRepository(connection).find_open(key, sender.address)
-            if found is not None and not await self._settle(connection, found):
+            # Without a goodbye: what begins now would contradict it.
+            if found is not None and not await self._settle(connection, found, says_goodbye=False):
                 return found, False
             return await self._open(connection, create, customer, sender, by), True
 
@@ -75,13 +77,18 @@ class ConversationService:
     async def close(
         self, owner_id: int, conv_id: int, close: ConversationClose, *, by: Actor
     ) -> Conversation:
-        """End a conversation; one whose time is over has ended already.
+        """End a conversation, with the owner's goodbye unless it FAILED; one whose time is over has ended already.
 
         Raises:
             InvalidTransition: the life cycle doesn't allow it; it names both states.
         """
-        async with self.changing(owner_id, conv_id) as conversation:
-            conversation.close(as_status=close.status, by=by, reason=close.reason, at=self.clock.now())
+        async with self.locked(owner_id, conv_id) as (connection, conversation):
+            at = self.clock.now()
+            if close.status is not ConversationStatus.FAILED:
+                text = await closing_text(connection, owner_id)
+                await say_goodbye(connection, conversation, text=text, at=at)
+            conversation.close(as_status=close.status, by=by, reason=close.reason, at=at)
+            await ConversationRepository(connection).save(conversation)
         return conversation
 
     async def extend(self, owner_id: int, conv_id: int, *, by_time: timedelta, by: Actor) -> Conversation:
@@ -105,15 +112,22 @@ class ConversationService:
         """
         async with self.database.owner(owner_id) as connection:
             conversation = await ConversationRepository(connection).get(conv_id, for_update=True)
-            if not await self._settle(connection, conversation):
+            if not await self._settle(connection, conversation, says_goodbye=True):
                 yield connection, conversation
                 return
         async with self.database.owner(owner_id) as connection:
             yield connection, await ConversationRepository(connection).get(conv_id, for_update=True)
 
-    async def _settle(self, connection: Connection, conversation: Conversation) -> bool:
-        if not conversation.settle(now=self.clock.now()):
+    async def _settle(
+        self, connection: Connection, conversation: Conversation, *, says_goodbye: bool
+    ) -> bool:
+        now = self.clock.now()
+        if not conversation.is_due(now=now):
             return False
+        if says_goodbye:
+            text = await closing_text(connection, conversation.owner_id)
+            await say_goodbye(connection, conversation, text=text, at=now)
+        conversation.settle(now=now)
         await ConversationRepository(connection).save(conversation)
         return True
 

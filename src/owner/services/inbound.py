@@ -45,7 +45,12 @@ class InboundService:
         async with self.database.owner(owner.owner_id, lock=lock) as connection:
             repository = InboundRepository(connection)
             now = self.clock.now()
-            known = await repository.load(inbound, owner_id=owner.owner_id, now=now)
+            known = await repository.load(
+                inbound,
+                owner_id=owner.owner_id,
+                now=now,
+                may_say_goodbye=owner.texts.closing is not None,
+            )
             if known.duplicate_of is not None:
                 return Receipt(known.duplicate_of, is_duplicate=True)
             arrival = Arrival(inbound, known, owner, twilio_account_id, now, self.detector)
@@ -61,6 +66,10 @@ class InboundService:
         for media_id in media_ids:
             await JobRepository(connection).enqueue(
                 "media_arrived", owner_id=conversation.owner_id, media_id=media_id
+            )
+        if arrival.says_goodbye:
+            await JobRepository(connection).enqueue(
+                "message_queued", owner_id=conversation.owner_id, conv_id=conversation.conv_id
             )
         if arrival.asks_customer:
             await ask_whether_done(connection, conversation, owner=arrival.owner, at=arrival.at)

@@ -16,9 +16,17 @@ from owner.repositories.messages import MessageRepository
 
 
 async def queue_message(
-    connection: Connection, conversation: Conversation, create: MessageCreate, *, by: Actor, at: datetime
+    connection: Connection,
+    conversation: Conversation,
+    create: MessageCreate,
+    *,
+    by: Actor,
+    at: datetime,
+    is_farewell: bool = False,
 ) -> Message:
     """Store a message as QUEUED and ask a worker to send it. The conversation's row is locked by the caller.
+
+    A farewell is no activity: it keeps nothing alive and answers nobody.
 
     Raises:
         ConversationClosed: nothing can be added to a closed conversation.
@@ -30,7 +38,11 @@ async def queue_message(
     if create.content_sid is None:
         conversation.refuse_outside_window(now=at)
     times = conversation.answer_times(written_by=create.message_owner, at=at)
-    seq = conversation.note_outbound(written_by=create.message_owner, by=by, at=at)
+    seq = (
+        conversation.note_farewell(at=at)
+        if is_farewell
+        else conversation.note_outbound(written_by=create.message_owner, by=by, at=at)
+    )
     message = await MessageRepository(connection).add(
         {
             "owner_id": conversation.owner_id,

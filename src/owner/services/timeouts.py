@@ -7,6 +7,7 @@ from owner.db.database import Database
 from owner.logs import get_logger
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.directory import Directory
+from owner.services.farewell import closing_text, say_goodbye
 from owner.services.ports import Clock
 
 log = get_logger(__name__)
@@ -45,8 +46,11 @@ class TimeoutService:
         async with self.database.owner(owner_id) as connection:
             repository = ConversationRepository(connection)
             now = self.clock.now()
+            text = await closing_text(connection, owner_id)
             for conversation in await repository.claim_due(conv_ids, now=now):
-                if conversation.settle(now=now):
+                if conversation.is_due(now=now):
+                    await say_goodbye(connection, conversation, text=text, at=now)
+                    conversation.settle(now=now)
                     await repository.save(conversation)
                     closed += 1
                     log.info(

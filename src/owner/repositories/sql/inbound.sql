@@ -1,7 +1,8 @@
 -- load_inbound --
 -- Everything that the decision about an inbound message needs, in one round trip: whether it is here already,
 -- who wrote it, their open or latest conversation (locked), what was said last, and ids for what may be new.
--- $1 canonical address, $2 channel, $3 our address, $4 provider SID, $5 turns of history, $6 now
+-- $1 canonical address, $2 channel, $3 our address, $4 provider SID, $5 turns of history, $6 now,
+-- $7 whether a goodbye may follow, which needs an id too
 WITH person AS (
     SELECT contact_id, channel = $2 AS is_this_channel, reply_address, opted_out_at, opt_out_evidence, created_at
     FROM contact_addresses WHERE address = $1
@@ -30,6 +31,7 @@ SELECT
     CASE WHEN NOT EXISTS (SELECT FROM open_conversation WHERE expires_at > $6 AND (idle_at IS NULL OR idle_at > $6))
         THEN nextval('conversations_conv_id_seq') END AS new_conv_id,
     nextval('messages_msg_id_seq') AS new_msg_id,
+    CASE WHEN $7 THEN nextval('messages_msg_id_seq') END AS goodbye_msg_id,
     (SELECT jsonb_agg(jsonb_build_array(said.direction, said.content) ORDER BY said.seq)
      FROM (SELECT direction, content, seq FROM messages
            WHERE conv_id = conversation.conv_id ORDER BY seq DESC LIMIT $5) AS said) AS history,
