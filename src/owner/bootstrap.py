@@ -19,6 +19,7 @@ from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.integrations.disk import DiskMediaStore
 from owner.integrations.twilio.client import TwilioGateway
+from owner.integrations.twilio.errors import explain
 from owner.integrations.twilio.forms import account_sid, inbound_message
 from owner.integrations.twilio.rate import SenderRates
 from owner.integrations.twilio.signature import verify
@@ -35,6 +36,7 @@ from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.event_feed import EventFeedService, EventReader
+from owner.services.facts import FactReader
 from owner.services.features import FeatureService
 from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
@@ -47,6 +49,7 @@ from owner.services.owner_settings import OwnerSettingsService
 from owner.services.ports import Clock, MessageGateway
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
+from owner.services.reports import ReportService
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
@@ -170,6 +173,7 @@ def wire(
         outbox_sweep=OutboxSweepService(database, clock=clock),
         owner_settings=OwnerSettingsService(database, clock=clock),
         rate_limits=limits,
+        reports=ReportService(database, clock=clock, explains=explain),
         tenants=TenantService(database),
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
@@ -187,7 +191,7 @@ def wire(
 
 def _event_readers(clock: Clock) -> list[EventReader]:
     """Who makes something of what happened; each has a place of its own in every owner's feed."""
-    return [WebhookFanOut(clock=clock)]
+    return [FactReader(), WebhookFanOut(clock=clock)]
 
 
 def _allowed_networks(settings: Settings) -> list[IPNetwork]:

@@ -12,15 +12,17 @@ from databases import url_of
 from factories import Tenant, make_inbound, make_tenant, some_number
 from owner.db.database import Connection, Database
 from owner.db.embedded import EmbeddedServer
-from owner.models.enums import ActorKind, DeliveryStatus, MessageDirection, MessageOwner, MessageType
+from owner.models.enums import ActorKind, Channel, DeliveryStatus, MessageDirection, MessageOwner, MessageType
 from owner.models.errors import AlreadyExists
 from owner.models.event import BEGINNING, SYSTEM, Actor, NewEvent
+from owner.models.fact import Fact, FactKind
 from owner.models.message import Attachment, MessageCreate
 from owner.models.twilio_account import TwilioAccountCreate
 from owner.models.webhook_endpoint import WebhookEndpointCreate
 from owner.repositories.ai_results import AIResultRepository
 from owner.repositories.event_cursors import EventCursorRepository
 from owner.repositories.events import EventRepository
+from owner.repositories.facts import FactRepository
 from owner.repositories.features import FeatureRepository
 from owner.repositories.idempotency_keys import IdempotencyKeyRepository, KeptAnswer
 from owner.services.catalog import Services
@@ -39,6 +41,9 @@ TENANT_TABLES = (
     "conversations",
     "event_cursors",
     "events",
+    "fact_days",
+    "fact_zones",
+    "facts",
     "features",
     "idempotency_keys",
     "media",
@@ -109,6 +114,9 @@ async def fill(services: Services, tenant: Tenant) -> Tenant:
             tenant.owner_id, "a", KeptAnswer(b"1", 201, b"{}", "application/json"), at=tenant.owner.created_at
         )
         await EventCursorRepository(connection).start(tenant.owner_id, "facts", at=BEGINNING)
+        facts = FactRepository(connection, tenant.owner_id)
+        await facts.settle_zone()
+        await facts.add_all([Fact(FactKind.OPENED, 1, tenant.owner.created_at, Channel.SMS)])
         feature = await FeatureRepository(connection).add({"owner_id": tenant.owner_id, "name": "closure"})
         await AIResultRepository(connection).add(
             {

@@ -17,6 +17,7 @@ from owner.api import (
     media,
     messages,
     owners,
+    reports,
     webhook_deliveries,
     webhook_endpoints,
     webhooks,
@@ -72,6 +73,7 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
         webhook_deliveries.router,
         features.router,
         closure.router,
+        reports.router,
     ):
         app.include_router(rest)
     app.include_router(webhooks.router, responses=WEBHOOK_PROBLEMS)

@@ -20,6 +20,7 @@ from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.owner_settings import OwnerSettingsService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService
+from owner.services.reports import ReportService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
@@ -52,6 +53,7 @@ class Services:
     owner_settings: OwnerSettingsService
     quarantine: QuarantineService
     rate_limits: RateLimitService
+    reports: ReportService
     tenants: TenantService
     timeouts: TimeoutService
     twilio: TwilioService
