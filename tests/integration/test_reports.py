@@ -14,7 +14,7 @@ from conftest import TurnableClock
 from factories import Tenant, make_inbound, make_tenant, some_number
 from fakes import FakeGateway
 from owner.api.tables import csv_of
-from owner.models.conversation import ConversationClose, ConversationCreate
+from owner.models.conversation_dtos import ConversationClose, ConversationCreate
 from owner.models.entity import DTO
 from owner.models.enums import ActorKind, Channel, DeliveryStatus
 from owner.models.errors import InvalidInput
@@ -161,12 +161,19 @@ async def test_a_real_conversation_gives_the_figures_that_its_people_saw(
 
     await read(services, acme)
     today = Wanted()
+    waited = [
+        await services.reports.durations(acme.owner_id, name, today, group_by=DayOrChannel.CHANNEL)
+        for name in (ReportName.FIRST_RESPONSE, ReportName.REPLY)
+    ]
     opened = await services.reports.conversations(acme.owner_id, today, group_by=BY_DAY)
     took = await services.reports.durations(
         acme.owner_id, ReportName.RESOLUTION, today, group_by=DayOrChannel.CHANNEL
     )
 
     assert (opened.total.opened, opened.total.closed, opened.total.agent_closed) == (1, 1, 1)
+    for report in waited:
+        assert report.total.count == 1
+        assert report.total.mean_seconds == pytest.approx(4 * 60, abs=2)
     assert took.total.count == 1
     assert took.total.mean_seconds == pytest.approx(30 * 60, abs=2)
     assert [row.channel for row in took.items] == ["SMS"]
