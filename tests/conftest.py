@@ -95,6 +95,8 @@ def services(database: Database, clock: "TurnableClock", gateway: FakeGateway, t
         quarantine_per_hour=100_000,
         rate_limit_key_per_minute=0,
         rate_limit_owner_per_minute=0,
+        rate_limit_sign_in_per_ip=0,
+        rate_limit_sign_in_per_email=0,
     )
     return bootstrap.wire(settings, database, gateway, FernetBox([new_secret_key()]), clock)
 

@@ -27,7 +27,10 @@ from owner.integrations.webhook_sender import HttpWebhookSender
 from owner.logs import configure_logging
 from owner.models.errors import Misconfigured
 from owner.models.network import IPNetwork, parse_networks
+from owner.models.trusted_proxies import TrustedProxies
 from owner.services.access import AccessService
+from owner.services.account import AccountService
+from owner.services.api_keys import ApiKeyService
 from owner.services.catalog import Services
 from owner.services.clock import SystemClock
 from owner.services.closure_detector import ClosureDetector
@@ -46,14 +49,17 @@ from owner.services.media import MediaService
 from owner.services.messages import MessageService
 from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.owner_settings import OwnerSettingsService
+from owner.services.password_links import PasswordLinkService
 from owner.services.ports import Clock, MessageGateway
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
 from owner.services.reports import ReportService
 from owner.services.secrets_box import FernetBox, new_secret_key
+from owner.services.sessions import SessionService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
+from owner.services.users import UserService
 from owner.services.webhook_courier import WebhookCourier
 from owner.services.webhook_deliveries import WebhookDeliveryService
 from owner.services.webhook_endpoints import WebhookEndpointService
@@ -143,6 +149,7 @@ def wire(
     limits = rate_limits(settings)
     detector = ClosureDetector()
     inbound = InboundService(database, clock=clock, detector=detector)
+    links = PasswordLinkService(database, clock=clock, public_url=public_url)
     quarantine = QuarantineService(
         database,
         twilio=twilio,
@@ -155,8 +162,11 @@ def wire(
     return Services(
         database=database,
         public_url=public_url,
+        trusted_proxies=TrustedProxies.parse(settings.trusted_proxies),
         access=AccessService(database, clock=clock),
         closure_trial=ClosureTrialService(database, detector=detector),
+        account=AccountService(database, clock=clock, rate_limits=limits),
+        api_keys=ApiKeyService(database, clock=clock),
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
         delivery_statuses=DeliveryStatusService(database, clock=clock),
@@ -164,7 +174,7 @@ def wire(
         features=FeatureService(database, clock=clock),
         health=HealthService(database),
         housekeeping=HousekeepingService(database),
-        idempotency=IdempotencyService(database, clock=clock),
+        idempotency=IdempotencyService(database, clock=clock, secrets_box=box),
         inbound=inbound,
         media=MediaService(
             database, clock=clock, gateway=gateway, twilio=twilio, store=DiskMediaStore(settings.media_folder)
@@ -172,11 +182,14 @@ def wire(
         messages=MessageService(database, clock=clock, conversations=conversations, rate_limits=limits),
         outbox_sweep=OutboxSweepService(database, clock=clock),
         owner_settings=OwnerSettingsService(database, clock=clock),
+        password_links=links,
         rate_limits=limits,
         reports=ReportService(database, clock=clock, explains=explain),
+        sessions=SessionService(database, clock=clock, rate_limits=limits),
         tenants=TenantService(database),
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
+        users=UserService(database, clock=clock, links=links),
         quarantine=quarantine,
         webhook_courier=WebhookCourier(
             database, clock=clock, secrets_box=box, sender=HttpWebhookSender(allowed=networks)

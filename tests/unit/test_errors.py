@@ -6,13 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from owner.api.errors import HTTP_STATUS
-from owner.models import errors
+from owner.models import access_errors, errors
 from owner.models.errors import OwnerError
+
+MODULES = {errors.__name__, access_errors.__name__}
 
 
 def descendants(kind: type[OwnerError]) -> Iterator[type[OwnerError]]:
     for child in kind.__subclasses__():
-        if child.__module__ == errors.__name__:
+        if child.__module__ in MODULES:
             yield child
             yield from descendants(child)
 

@@ -9,6 +9,8 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from owner import __version__
 from owner.api import (
+    account,
+    api_keys,
     closure,
     conversations,
     docs,
@@ -17,7 +19,10 @@ from owner.api import (
     media,
     messages,
     owners,
+    password_resets,
     reports,
+    sessions,
+    users,
     webhook_deliveries,
     webhook_endpoints,
     webhooks,
@@ -69,6 +74,11 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
         messages.router,
         media.router,
         owners.router,
+        sessions.router,
+        account.router,  # before `users`, whose paths hold its own
+        users.router,
+        password_resets.router,
+        api_keys.router,
         webhook_endpoints.router,
         webhook_deliveries.router,
         features.router,

@@ -59,7 +59,7 @@ def _complete(schema: dict[str, Any]) -> dict[str, Any]:
         operation["summary"] = operation["summary"].capitalize()
         _leave_out_null(operation)
         _share_success(operation)
-        if PERMISSION in operation:
+        if path.startswith("/v1/"):
             _tell_permission(operation)
             _tell_refusals(path, operation)
     _link(schema)
@@ -106,7 +106,7 @@ def _refusal(status: str) -> dict[str, Any]:
 
 
 def _tell_permission(operation: dict[str, Any]) -> None:
-    named = operation.pop(PERMISSION)
+    named = operation.pop(PERMISSION, None)  # FastAPI leaves out what is None
     if operation.pop(IDEMPOTENT, False):
         operation["x-idempotency-key"] = True
     if named is None:
@@ -138,6 +138,7 @@ def _tell_refusals(path: str, operation: dict[str, Any]) -> None:
     if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", ())):
         statuses.add("400")
     responses = operation["responses"]
+    statuses |= {status for status in responses if status >= "400"}
     for status in sorted(statuses):
         own = responses.get(status, {}).get("description")
         if own is None or status == "422":

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from enum import StrEnum
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -39,6 +40,14 @@ FROM pg_roles WHERE rolname = current_user
 
 class TransactionAborted(Exception):
     """A statement failed and its error was swallowed, so Postgres rolled back instead of committing."""
+
+
+class TokenKind(StrEnum):
+    """What somebody may show to be let in, by the function that tells whose it is."""
+
+    API_KEY = "directory_api_key"
+    SESSION = "directory_session"
+    ONE_TIME_LINK = "directory_one_time_link"
 
 
 class Database:
@@ -89,6 +98,18 @@ class Database:
                 yield connection
             return
         async with self._transaction(_begin(owner_id, lock)) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def owner_of(self, token: TokenKind, token_hash: bytes) -> AsyncIterator[Connection]:
+        """One transaction as the tenant to whom a token belongs; it sees nothing where that is nobody.
+
+        The look-up travels with BEGIN, because it comes before every request.
+        """
+        find = (
+            f"SELECT set_config('app.owner_id', owner_id::text, true) FROM {token}('\\x{token_hash.hex()}')"  # noqa: S608 - hexadecimal digits
+        )
+        async with self._transaction(f"BEGIN; {find};") as connection:
             yield connection
 
     @asynccontextmanager

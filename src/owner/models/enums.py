@@ -106,6 +106,7 @@ class ActorKind(StrEnum):
     CUSTOMER = "CUSTOMER"  # the person on the phone
     USER = "USER"  # a person of the company, signed in
     API_KEY = "API_KEY"  # a program of the company
+    PLATFORM = "PLATFORM"  # the operator, by a platform key
     DETECTOR = "DETECTOR"  # the closure detector, from the customer's words
     TIMER = "TIMER"  # expiry or idleness
     PROVIDER = "PROVIDER"  # Twilio, by a callback or an error

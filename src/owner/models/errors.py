@@ -1,4 +1,4 @@
-"""Everything that can go wrong on purpose.
+"""Everything that can go wrong on purpose; what is about people and keys is in `access_errors`.
 
 OwnerError
 ├── InvalidInput              the request can't mean anything
@@ -7,16 +7,24 @@ OwnerError
 │   ├── ReservedClosureKeyword
 │   └── IdempotencyKeyReused
 ├── Unauthenticated           who are you?
+│   ├── SignInRejected
+│   └── SecondFactorRequired
 ├── Forbidden                 we know you, and no
 │   ├── SignatureRejected
 │   ├── WebhookUrlForbidden
-│   └── PermissionMissing
+│   ├── PermissionMissing
+│   ├── PasswordWrong
+│   └── CodeRejected
 ├── NotFound
 │   ├── ConversationNotFound
 │   ├── MessageNotFound
 │   ├── MediaNotFound
 │   ├── WebhookEndpointNotFound
 │   ├── WebhookDeliveryNotFound
+│   ├── UserNotFound
+│   ├── SessionNotFound
+│   ├── ApiKeyNotFound
+│   ├── LinkNotFound
 │   └── OwnerNotFound
 ├── Conflict                  not now, or not any more
 │   ├── InvalidTransition
@@ -26,6 +34,12 @@ OwnerError
 │   ├── ContactOptedOut
 │   ├── WebhookEndpointDisabled
 │   ├── TooManyWebhookEndpoints
+│   ├── LastAdmin
+│   ├── InvitationAccepted
+│   ├── OwnerChoiceRequired
+│   ├── ApiKeyEnded
+│   ├── SecondFactorActive
+│   ├── SecondFactorMissing
 │   └── SenderUnknown
 ├── RateLimited               too much at once; `retry_after` says when again
 ├── PayloadTooLarge

@@ -8,6 +8,9 @@ from owner.models.entity import DTO, Entity, Moment
 from owner.models.enums import ActorKind
 
 EVENT_TYPES: Final[Mapping[str, str]] = {
+    "api_key.created": "a program got a key",
+    "api_key.revoked": "a program's key was ended",
+    "api_key.rotated": "a program's key was replaced; `valid_until` says how long the former one goes on",
     "channel.connected": "a Twilio account was connected",
     "channel.paused": "Twilio refused an account's credentials: sending waits",
     "channel.updated": "a Twilio account changed",
@@ -35,6 +38,8 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "message.sent": "the carrier took a message",
     "message.undelivered": "the carrier gave a message back",
     "owner.created": "a company was set up",
+    "owner.resumed": "the operator let a company in again",
+    "owner.suspended": "the operator shut a company's people and programs out",
     "owner.updated": "a company changed its settings; `fields` names them",
     "webhook.created": "an endpoint of outbound webhooks was added",
     "webhook.deleted": "an endpoint was taken away, with its log",
@@ -44,6 +49,13 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "webhook.secret_rotated": "an endpoint's deliveries are signed with a new secret",
     "webhook.test": "an endpoint is being tried out",
     "webhook.updated": "an endpoint's URL, types or description changed",
+    "session.ended": "a person signed out of a session",
+    "session.started": "a person signed in",
+    "user.invited": "a person was invited",
+    "user.password_set": "a person chose a password; their other sessions ended",
+    "user.second_factor_disabled": "a person signs in without a second factor again",
+    "user.second_factor_enabled": "a person signs in with a second factor from now on",
+    "user.updated": "a person's name, role or access changed",
 }
 """Every type of event, for those who choose which to be told of; nothing else is ever recorded."""
 

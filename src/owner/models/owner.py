@@ -48,6 +48,8 @@ def _list_zones(schema: dict[str, Any]) -> None:
 
 TimeZone = Annotated[str, AfterValidator(_known_zone), Field(json_schema_extra=_list_zones)]
 
+Password = Annotated[str, Field(min_length=8, max_length=1024, repr=False)]
+
 
 class ConversationLimits(Entity):
     """How long conversations live; pinned on each when it opens."""
@@ -133,9 +135,15 @@ class Owner(Entity):
 class OwnerCreate(DTO):
     """What a new tenant starts with."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "Acme", "email": "ana@acme.example", "password": "correct horse"}]
+        }
+    )
+
     name: OwnerName
     email: Email
-    password: Annotated[str, StringConstraints(min_length=8, max_length=1024)]
+    password: Password
 
 
 class ClosureUpdate(Update):

@@ -24,6 +24,13 @@ class Principal:
         return self.actor.id if self.actor.kind is ActorKind.USER else None
 
     @property
+    def signed_in_user_id(self) -> int:
+        """The person who is signed in; raises `PermissionMissing` for a program, which has no account."""
+        if self.user_id is None:
+            raise PermissionMissing(Permission.SELF)
+        return self.user_id
+
+    @property
     def is_platform(self) -> bool:
         return self.owner_id == 0
 
@@ -34,3 +41,14 @@ class Principal:
         """Raise `PermissionMissing`, naming the permission, unless the caller has it."""
         if not self.may(permission):
             raise PermissionMissing(permission)
+
+    def require_all(self, permissions: frozenset[Permission]) -> None:
+        """Raise `PermissionMissing` if the caller is about to give somebody more than it has itself.
+
+        One's own account is left out: people have it and programs don't, whoever lets them in.
+        """
+        missing = sorted(permissions - self.permissions - {Permission.SELF})
+        if missing:
+            raise PermissionMissing(
+                missing[0], f"Nobody can give what they don't have: the permission {missing[0]}."
+            )

@@ -26,9 +26,8 @@ class Directory:
     async def account_by_webhook_key(self, webhook_key: str) -> list[Key]:
         return await self._keys("SELECT * FROM directory_account_by_webhook_key($1)", webhook_key)
 
-    async def api_key(self, key_hash: bytes) -> Key | None:
-        keys = await self._keys("SELECT * FROM directory_api_key($1)", key_hash)
-        return keys[0] if keys else None
+    async def users_by_email(self, email_hash: bytes) -> list[Key]:
+        return await self._keys("SELECT * FROM directory_users_by_email($1)", email_hash)
 
     async def owner_ids(self) -> list[int]:
         rows = await self.connection.fetch("SELECT owner_id FROM directory_owners()")

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from owner.db.database import Database
+from owner.models.trusted_proxies import TrustedProxies
 from owner.services.access import AccessService
+from owner.services.account import AccountService
+from owner.services.api_keys import ApiKeyService
 from owner.services.closure_trial import ClosureTrialService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
@@ -18,12 +21,15 @@ from owner.services.media import MediaService
 from owner.services.messages import MessageService
 from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.owner_settings import OwnerSettingsService
+from owner.services.password_links import PasswordLinkService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService
 from owner.services.reports import ReportService
+from owner.services.sessions import SessionService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
+from owner.services.users import UserService
 from owner.services.webhook_courier import WebhookCourier
 from owner.services.webhook_deliveries import WebhookDeliveryService
 from owner.services.webhook_endpoints import WebhookEndpointService
@@ -36,8 +42,11 @@ class Services:
 
     database: Database
     public_url: str
+    trusted_proxies: TrustedProxies
     access: AccessService
     closure_trial: ClosureTrialService
+    account: AccountService
+    api_keys: ApiKeyService
     conversations: ConversationService
     deliveries: DeliveryService
     delivery_statuses: DeliveryStatusService
@@ -51,13 +60,16 @@ class Services:
     messages: MessageService
     outbox_sweep: OutboxSweepService
     owner_settings: OwnerSettingsService
+    password_links: PasswordLinkService
     quarantine: QuarantineService
     rate_limits: RateLimitService
     reports: ReportService
+    sessions: SessionService
     tenants: TenantService
     timeouts: TimeoutService
     twilio: TwilioService
     webhook_courier: WebhookCourier
     webhook_deliveries: WebhookDeliveryService
     webhook_endpoints: WebhookEndpointService
+    users: UserService
     webhooks: WebhookService

@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 from owner.db.database import Database
 from owner.models.errors import IdempotencyKeyReused, InvalidInput
 from owner.repositories.idempotency_keys import IdempotencyKeyRepository, KeptAnswer
-from owner.services.ports import Clock
+from owner.services.ports import Clock, SecretBox
 
 KEPT_FOR: Final = timedelta(hours=24)
 _KEY: Final = re.compile(r"[!-~]{1,255}")
@@ -54,9 +54,10 @@ class Answer:
 class IdempotencyService:
     """Keeps answers with the change that they are about: both are committed, or neither."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Database, *, clock: Clock, secrets_box: SecretBox) -> None:
         self.database = database
         self.clock = clock
+        self.secrets_box = secrets_box
 
     async def run(
         self, owner_id: int, identity: RequestIdentity, produce: Callable[[], Awaitable[Answer]]
@@ -74,21 +75,26 @@ class IdempotencyService:
             now = self.clock.now()
             kept = await keys.find(identity.key, kept_since=now - KEPT_FOR)
             if kept is not None:
-                return _replay(kept, identity)
+                return self._replay(kept, identity)
             answer = await produce()
             await keys.put(
                 owner_id,
                 identity.key,
-                KeptAnswer(identity.fingerprint, answer.status, answer.body, answer.media_type),
+                self._kept(answer, identity),
                 at=now,
             )
             return answer
 
+    def _kept(self, answer: Answer, identity: RequestIdentity) -> KeptAnswer:
+        # Encrypted, because an answer may hold a key that is shown this once and stored nowhere else.
+        body = self.secrets_box.encrypt(answer.body.decode())
+        return KeptAnswer(identity.fingerprint, answer.status, body, answer.media_type)
 
-def _replay(kept: KeptAnswer, identity: RequestIdentity) -> Answer:
-    if kept.fingerprint != identity.fingerprint:
-        raise IdempotencyKeyReused(field="Idempotency-Key")
-    return Answer(kept.status, kept.body, kept.media_type, is_replayed=True)
+    def _replay(self, kept: KeptAnswer, identity: RequestIdentity) -> Answer:
+        if kept.fingerprint != identity.fingerprint:
+            raise IdempotencyKeyReused(field="Idempotency-Key")
+        body = self.secrets_box.decrypt(kept.body).encode()
+        return Answer(kept.status, body, kept.media_type, is_replayed=True)
 
 
 def _lock(owner_id: int, identity: RequestIdentity) -> int:

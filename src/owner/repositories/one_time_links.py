@@ -1,0 +1,29 @@
+"""Links by which one company's people set a password."""
+
+from typing import ClassVar
+
+from owner.models.access_errors import LinkNotFound
+from owner.models.errors import OwnerError
+from owner.models.one_time_link import OneTimeLink
+from owner.repositories.base import BaseRepository
+
+
+class OneTimeLinkRepository(BaseRepository[OneTimeLink]):
+    """Links that were not used yet."""
+
+    entity: ClassVar = OneTimeLink
+    table: ClassVar = "one_time_links"
+    key: ClassVar = "link_id"
+
+    async def take(self, token_hash: bytes) -> OneTimeLink | None:
+        """Use a link up: of two that come at once, one gets it."""
+        row = await self.connection.fetchrow(
+            "DELETE FROM one_time_links WHERE token_hash = $1 RETURNING *", token_hash
+        )
+        return self.read(row) if row else None
+
+    async def delete_of_user(self, user_id: int) -> None:
+        await self.connection.execute("DELETE FROM one_time_links WHERE user_id = $1", user_id)
+
+    def missing(self, _key: int) -> OwnerError:
+        return LinkNotFound()

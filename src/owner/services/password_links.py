@@ -1,0 +1,69 @@
+"""Makes one-time links and lets people set a password by them."""
+
+from owner.db.database import Connection, Database, TokenKind
+from owner.models.access_errors import LinkNotFound
+from owner.models.enums import ActorKind
+from owner.models.event import Actor, NewEvent
+from owner.models.one_time_link import VALID_FOR, LinkPurpose, LinkResponse, link_url
+from owner.models.secret_token import hash_token, new_token
+from owner.models.user import User
+from owner.repositories.events import EventRepository
+from owner.repositories.one_time_links import OneTimeLinkRepository
+from owner.repositories.owners import OwnerRepository
+from owner.repositories.sessions import SessionRepository
+from owner.repositories.users import UserRepository
+from owner.services.passwords import hash_password
+from owner.services.ports import Clock
+
+
+class PasswordLinkService:
+    """One-time links: a person has one at most, and it works once."""
+
+    def __init__(self, database: Database, *, clock: Clock, public_url: str) -> None:
+        self.database = database
+        self.clock = clock
+        self.public_url = public_url
+
+    async def make(self, connection: Connection, user: User, purpose: LinkPurpose) -> LinkResponse:
+        """A new link, in the place of one that the person may have; the caller's transaction stores it."""
+        token, now = new_token(), self.clock.now()
+        links = OneTimeLinkRepository(connection)
+        await links.delete_of_user(user.user_id)
+        link = await links.add(
+            {
+                "owner_id": user.owner_id,
+                "user_id": user.user_id,
+                "purpose": purpose,
+                "token_hash": hash_token(token),
+                "expires_at": now + VALID_FOR[purpose],
+                "created_at": now,
+            }
+        )
+        return LinkResponse(url=link_url(self.public_url, token), token=token, expires_at=link.expires_at)
+
+    async def set_password(self, token: str, password: str) -> None:
+        """Use a link up; every session of the person ends.
+
+        Raises:
+            LinkNotFound: it was used, replaced, is too old, or its person or company is shut out.
+        """
+        token_hash, now = hash_token(token), self.clock.now()
+        async with self.database.owner_of(TokenKind.ONE_TIME_LINK, token_hash) as connection:
+            if await OneTimeLinkRepository(connection).find_where(token_hash=token_hash) is None:
+                raise LinkNotFound  # before the slow hash, which a stranger could keep us busy with
+        password_hash = await hash_password(password)
+        async with self.database.owner_of(TokenKind.ONE_TIME_LINK, token_hash) as connection:
+            link = await OneTimeLinkRepository(connection).take(token_hash)
+            if link is None or link.is_over(now=now):
+                raise LinkNotFound
+            users = UserRepository(connection)
+            user = await users.get(link.user_id, for_update=True)
+            owner = await OwnerRepository(connection).get(link.owner_id)
+            if not user.is_active or owner.suspended_at is not None:
+                raise LinkNotFound
+            user.set_password(password_hash, at=now)
+            await users.save(user)
+            await SessionRepository(connection).delete_of_user(user.user_id)
+            actor = Actor(ActorKind.USER, user.user_id)
+            event = NewEvent("user.password_set", actor, data={"user_id": user.user_id})
+            await EventRepository(connection).add_all(user.owner_id, [event])
