@@ -31,10 +31,12 @@ from owner.models.trusted_proxies import TrustedProxies
 from owner.services.access import AccessService
 from owner.services.account import AccountService
 from owner.services.api_keys import ApiKeyService
+from owner.services.canned_replies import CannedReplyService
 from owner.services.catalog import Services
 from owner.services.clock import SystemClock
 from owner.services.closure_detector import ClosureDetector
 from owner.services.closure_trial import ClosureTrialService
+from owner.services.conversation_reads import ConversationReadService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
@@ -45,8 +47,10 @@ from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
 from owner.services.idempotency import IdempotencyService
 from owner.services.inbound import InboundService
+from owner.services.labels import LabelService
 from owner.services.media import MediaService
 from owner.services.messages import MessageService
+from owner.services.notes import NoteService
 from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.owner_settings import OwnerSettingsService
 from owner.services.password_links import PasswordLinkService
@@ -167,6 +171,8 @@ def wire(
         closure_trial=ClosureTrialService(database, detector=detector),
         account=AccountService(database, clock=clock, rate_limits=limits),
         api_keys=ApiKeyService(database, clock=clock),
+        canned_replies=CannedReplyService(database, clock=clock),
+        conversation_reads=ConversationReadService(database),
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
         delivery_statuses=DeliveryStatusService(database, clock=clock),
@@ -176,10 +182,12 @@ def wire(
         housekeeping=HousekeepingService(database),
         idempotency=IdempotencyService(database, clock=clock, secrets_box=box),
         inbound=inbound,
+        labels=LabelService(database, clock=clock),
         media=MediaService(
             database, clock=clock, gateway=gateway, twilio=twilio, store=DiskMediaStore(settings.media_folder)
         ),
         messages=MessageService(database, clock=clock, conversations=conversations, rate_limits=limits),
+        notes=NoteService(database, clock=clock),
         outbox_sweep=OutboxSweepService(database, clock=clock),
         owner_settings=OwnerSettingsService(database, clock=clock),
         password_links=links,

@@ -22,11 +22,15 @@ from owner.models.session import SessionCreate, Visitor
 from owner.models.twilio_account import TwilioAccountCreate
 from owner.models.webhook_endpoint import WebhookEndpointCreate
 from owner.repositories.ai_results import AIResultRepository
+from owner.repositories.canned_replies import CannedReplyRepository
+from owner.repositories.conversation_reads import ConversationReadRepository
 from owner.repositories.event_cursors import EventCursorRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.facts import FactRepository
 from owner.repositories.features import FeatureRepository
 from owner.repositories.idempotency_keys import IdempotencyKeyRepository, KeptAnswer
+from owner.repositories.labels import LabelRepository
+from owner.repositories.notes import NoteRepository
 from owner.repositories.users import UserRepository
 from owner.services.catalog import Services
 from owner.services.webhook_fan_out import store_deliveries
@@ -43,9 +47,12 @@ NOT_A_TENANTS = {
 TENANT_TABLES = (
     "ai_results",
     "api_keys",
+    "canned_replies",
     "channel_addresses",
     "contact_addresses",
     "contacts",
+    "conversation_labels",
+    "conversation_reads",
     "conversations",
     "event_cursors",
     "events",
@@ -54,9 +61,11 @@ TENANT_TABLES = (
     "facts",
     "features",
     "idempotency_keys",
+    "labels",
     "media",
     "messages",
     "one_time_links",
+    "notes",
     "owners",
     "recovery_codes",
     "sessions",
@@ -139,6 +148,7 @@ async def fill(services: Services, tenant: Tenant) -> Tenant:
         facts = FactRepository(connection, tenant.owner_id)
         await facts.settle_zone()
         await facts.add_all([Fact(FactKind.OPENED, 1, tenant.owner.created_at, Channel.SMS)])
+        await fill_library(connection, tenant.owner_id, receipt.conv_id, agent)
         feature = await FeatureRepository(connection).add({"owner_id": tenant.owner_id, "name": "closure"})
         await AIResultRepository(connection).add(
             {
@@ -171,6 +181,15 @@ async def fill_access(services: Services, tenant: Tenant) -> None:
         await services.password_links.make(connection, user, LinkPurpose.PASSWORD_RESET)
         values = {"owner_id": tenant.owner_id, "user_id": tenant.user_id, "code_hash": b"1"}
         await insert(connection, "recovery_codes", values)
+
+
+async def fill_library(connection: Connection, owner_id: int, conv_id: int, reader: Actor) -> None:
+    label = await LabelRepository(connection).add({"owner_id": owner_id, "name": "vip", "color": "#000000"})
+    await LabelRepository(connection).put_on(owner_id, conv_id, label.label_id)
+    await ConversationReadRepository(connection).put(owner_id, conv_id, reader, last_read_seq=1)
+    await CannedReplyRepository(connection).add({"owner_id": owner_id, "shortcut": "hello", "content": "Oi"})
+    author = {"author_kind": reader.kind, "author_id": reader.id}
+    await NoteRepository(connection).add({"owner_id": owner_id, "conv_id": conv_id, "content": "x", **author})
 
 
 async def test_the_list_of_tenant_tables_is_the_catalogue_s(catalogue: Connection) -> None:

@@ -11,13 +11,17 @@ from owner import __version__
 from owner.api import (
     account,
     api_keys,
+    canned_replies,
     closure,
+    conversation_reads,
     conversations,
     docs,
     features,
     health,
+    labels,
     media,
     messages,
+    notes,
     owners,
     password_resets,
     reports,
@@ -32,6 +36,26 @@ from owner.api.middleware import DeclaredSize, RequestId
 from owner.api.openapi import describe, operation_name
 from owner.services.catalog import Services
 
+REST: Final = (  # one per line, in the order of the API's page
+    conversations,
+    messages,
+    media,
+    notes,
+    labels,
+    conversation_reads,
+    canned_replies,
+    owners,
+    webhook_endpoints,
+    webhook_deliveries,
+    features,
+    closure,
+    reports,
+    sessions,
+    account,
+    users,
+    password_resets,
+    api_keys,
+)
 MAXIMUM_BODY: Final = 1024 * 1024
 DESCRIPTION: Final = """
 Conversations with your customers over SMS and WhatsApp. Authenticate with `Authorization: Bearer <api key>`;
@@ -69,23 +93,8 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAXIMUM_BODY)
     app.add_middleware(DeclaredSize, max_body_size=MAXIMUM_BODY)
     app.add_middleware(RequestId)
-    for rest in (
-        conversations.router,
-        messages.router,
-        media.router,
-        owners.router,
-        sessions.router,
-        account.router,  # before `users`, whose paths hold its own
-        users.router,
-        password_resets.router,
-        api_keys.router,
-        webhook_endpoints.router,
-        webhook_deliveries.router,
-        features.router,
-        closure.router,
-        reports.router,
-    ):
-        app.include_router(rest)
+    for nouns in REST:
+        app.include_router(nouns.router)
     app.include_router(webhooks.router, responses=WEBHOOK_PROBLEMS)
     app.include_router(health.router)
     docs.install(app)

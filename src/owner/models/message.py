@@ -146,6 +146,9 @@ class MessageCreate(DTO):
     media_urls: list[str] = Field(default_factory=list, max_length=MAXIMUM_MEDIA)
     content_sid: str | None = Field(default=None, pattern=r"^HX[0-9a-fA-F]{32}$")
     content_variables: dict[str, str] | None = Field(default=None, max_length=MAXIMUM_VARIABLES)
+    canned_reply_id: int | None = Field(
+        default=None, ge=1, le=2**63 - 1, description="A canned reply in the place of `content`."
+    )
     message_owner: MessageOwner = Field(
         default=MessageOwner.AGENT, description="Who writes: AGENT, SUPPORT, AI or SYSTEM."
     )
@@ -168,8 +171,11 @@ class MessageCreate(DTO):
             raise ValueError("a template (content_sid) goes without content and media_urls")
         if self.content_variables and not self.content_sid:
             raise ValueError("content_variables belong to a template (content_sid)")
-        if not (self.content_sid or self.media_urls or (self.content and self.content.strip())):
-            raise ValueError("send content, media_urls or content_sid")
+        if self.canned_reply_id and (self.content or self.content_sid):
+            raise ValueError("a canned reply goes without content and content_sid")
+        is_text = bool(self.content and self.content.strip())
+        if not (self.content_sid or self.media_urls or self.canned_reply_id or is_text):
+            raise ValueError("send content, media_urls, content_sid or canned_reply_id")
         return self
 
     @property

@@ -7,7 +7,9 @@ from owner.models.trusted_proxies import TrustedProxies
 from owner.services.access import AccessService
 from owner.services.account import AccountService
 from owner.services.api_keys import ApiKeyService
+from owner.services.canned_replies import CannedReplyService
 from owner.services.closure_trial import ClosureTrialService
+from owner.services.conversation_reads import ConversationReadService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
@@ -17,8 +19,10 @@ from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
 from owner.services.idempotency import IdempotencyService
 from owner.services.inbound import InboundService
+from owner.services.labels import LabelService
 from owner.services.media import MediaService
 from owner.services.messages import MessageService
+from owner.services.notes import NoteService
 from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.owner_settings import OwnerSettingsService
 from owner.services.password_links import PasswordLinkService
@@ -47,6 +51,8 @@ class Services:
     closure_trial: ClosureTrialService
     account: AccountService
     api_keys: ApiKeyService
+    canned_replies: CannedReplyService
+    conversation_reads: ConversationReadService
     conversations: ConversationService
     deliveries: DeliveryService
     delivery_statuses: DeliveryStatusService
@@ -56,8 +62,10 @@ class Services:
     housekeeping: HousekeepingService
     idempotency: IdempotencyService
     inbound: InboundService
+    labels: LabelService
     media: MediaService
     messages: MessageService
+    notes: NoteService
     outbox_sweep: OutboxSweepService
     owner_settings: OwnerSettingsService
     password_links: PasswordLinkService

@@ -8,6 +8,7 @@ from owner.models.message import Message, MessageCreate
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.media import MediaRepository
 from owner.repositories.messages import MessageRepository
+from owner.services.canned_replies import render
 from owner.services.conversations import ConversationService
 from owner.services.message_send import queue_message
 from owner.services.ports import Clock
@@ -38,6 +39,9 @@ class MessageService:
             RateLimited: the owner has sent as much as it may in a day.
         """
         async with self.conversations.locked(owner_id, conv_id) as (connection, conversation):
+            if create.canned_reply_id is not None:
+                text = await render(connection, conversation, create.canned_reply_id, by=by)
+                create = create.model_copy(update={"content": text})
             message = await queue_message(connection, conversation, create, by=by, at=self.clock.now())
             # Last, so that what was refused for another reason is not counted.
             await self.rate_limits.count_message(owner_id)
