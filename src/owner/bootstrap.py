@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
@@ -41,6 +41,7 @@ from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.event_feed import EventFeedService, EventReader
+from owner.services.event_follower import EventFollower
 from owner.services.facts import FactReader
 from owner.services.features import FeatureService
 from owner.services.health import HealthService
@@ -86,6 +87,13 @@ def application_url(settings: Settings) -> str:
     return embedded_server(settings).url("owner_service")
 
 
+def listen_url(settings: Settings) -> str:
+    """The URL for LISTEN, which a transaction pooler can't do."""
+    if settings.listen_database_url is not None:
+        return settings.listen_database_url.get_secret_value()
+    return application_url(settings)
+
+
 def migration_url(settings: Settings) -> str:
     """The URL of the migration role.
 
@@ -120,8 +128,12 @@ def secret_keys(settings: Settings) -> list[str]:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, *, clock: Clock | None = None, is_lasting: bool = False
+) -> AsyncIterator[Services]:
     """The use cases over a pool of connections, after the database was found fit for them.
+
+    A process that `is_lasting` has one connection more, by which such processes tell each other what is new.
 
     Raises:
         DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole, Misconfigured: what to do is in the message.
@@ -134,7 +146,8 @@ async def open_services(settings: Settings, *, clock: Clock | None = None) -> As
         await database.refuse_unsafe_role()
         services = wire(settings, database, gateway, box, clock or SystemClock())
         try:
-            yield services
+            async with database.notices.connected(listen_url(settings)) if is_lasting else nullcontext():
+                yield services
         finally:
             await services.webhook_courier.aclose()
     finally:
@@ -149,6 +162,7 @@ def wire(
     public_url = settings.public_url or DEFAULT_PUBLIC_URL
     twilio = TwilioService(database, clock=clock, secrets_box=box, gateway=gateway, public_url=public_url)
     conversations = ConversationService(database, clock=clock)
+    event_feed = EventFeedService(database, clock=clock, readers=_event_readers(clock))
     rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
     limits = rate_limits(settings)
     detector = ClosureDetector()
@@ -176,7 +190,8 @@ def wire(
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
         delivery_statuses=DeliveryStatusService(database, clock=clock),
-        event_feed=EventFeedService(database, clock=clock, readers=_event_readers(clock)),
+        event_feed=event_feed,
+        event_follower=EventFollower(database, event_feed),
         features=FeatureService(database, clock=clock),
         health=HealthService(database),
         housekeeping=HousekeepingService(database),
@@ -244,7 +259,7 @@ def create_app() -> FastAPI:
     end_with_parent()
     settings = get_settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format)
-    return create_api(lambda: open_services(settings))
+    return create_api(lambda: open_services(settings, is_lasting=True))
 
 
 def end_with_parent() -> None:
@@ -270,7 +285,7 @@ def _end_after(parent: BaseProcess) -> None:
 async def work(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
     """Run jobs until SIGINT, SIGTERM or `stop`."""
     stop = stop or stop_on_signal()
-    async with open_services(settings) as services:
+    async with open_services(settings, is_lasting=True) as services:
         await run_worker(services, stop=stop)
 
 

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=default_home)
     database_url: SecretStr | None = None  # the application's role; unset means the embedded server
     admin_database_url: SecretStr | None = None  # the migration role
+    listen_database_url: SecretStr | None = None  # a direct connection, where the other one is a pooler's
     database_pool_size: int = Field(default=10, ge=2)
     public_url: str | None = None  # what Twilio signs; unset means the address that `serve` listens on
     secret_key: SecretStr | None = None  # Fernet keys, comma-separated, newest first

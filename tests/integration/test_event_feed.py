@@ -1,7 +1,8 @@
 """The feed hands every event to every reader once, in order, whatever fails or runs at the same time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -11,9 +12,10 @@ from owner.db.database import Connection
 from owner.models.event import SYSTEM, Event, NewEvent
 from owner.repositories.directory import Directory
 from owner.repositories.events import EventRepository
-from owner.services import event_feed
+from owner.services import event_feed, event_follower
 from owner.services.catalog import Services
-from owner.services.event_feed import EventFeedService, EventReader
+from owner.services.event_feed import EventFeedService, EventReader, Progress
+from owner.services.event_follower import EventFollower
 from reading import oldest_running, rows, settled
 
 
@@ -73,8 +75,8 @@ async def test_every_event_is_read_once_and_in_order(
     feed = feed_of(services, clock, reader)
     happened = await note(services, acme, 7)
 
-    assert await feed.advance(acme.owner_id)
-    assert await feed.advance(acme.owner_id)
+    assert await feed.advance(acme.owner_id) is Progress.DONE
+    assert await feed.advance(acme.owner_id) is Progress.DONE
 
     assert await kept(services, acme) == happened
     assert sum(reader.batches) == len(happened)
@@ -90,9 +92,9 @@ async def test_what_happens_while_an_owner_has_its_turn_is_left_for_the_next(
     happened = await note(services, acme, 2)
     assert len(happened) == 4
 
-    assert await feed.advance_all([acme.owner_id]) == {acme.owner_id}
+    assert await feed.advance_all([acme.owner_id]) == {acme.owner_id: Progress.MORE}
     assert len(await kept(services, acme)) < len(happened)
-    assert await feed.advance_all([acme.owner_id]) == set()
+    assert await feed.advance_all([acme.owner_id]) == {acme.owner_id: Progress.DONE}
 
     assert await kept(services, acme) == happened
 
@@ -105,14 +107,14 @@ async def test_nothing_is_kept_of_a_batch_that_failed_and_it_is_read_again_later
     happened = await note(services, acme, 3)
     reader.fails_after = 2
 
-    assert not await feed.advance(acme.owner_id)
+    assert await feed.advance(acme.owner_id) is Progress.WAITS
     assert await kept(services, acme) == []
 
     reader.fails_after = None
-    assert not await feed.advance(acme.owner_id)  # it rests
+    assert await feed.advance(acme.owner_id) is Progress.WAITS  # it rests
     assert await kept(services, acme) == []
     clock.turn(seconds=2)
-    assert await feed.advance(acme.owner_id)
+    assert await feed.advance(acme.owner_id) is Progress.DONE
     assert await kept(services, acme) == happened
 
 
@@ -176,11 +178,11 @@ async def test_a_reader_that_is_killed_while_it_reads_leaves_the_batch_to_the_ne
 
     task = asyncio.create_task(feed_of(services, clock, Stuck()).advance(acme.owner_id))
     await reading.wait()
-    assert not await feed_of(services, clock, KeepingReader()).advance(acme.owner_id)
+    assert await feed_of(services, clock, KeepingReader()).advance(acme.owner_id) is Progress.WAITS
     task.cancel()
     await asyncio.wait([task])
 
-    assert await feed_of(services, clock, KeepingReader()).advance(acme.owner_id)
+    assert await feed_of(services, clock, KeepingReader()).advance(acme.owner_id) is Progress.DONE
     assert await kept(services, acme) == happened
 
 
@@ -256,7 +258,7 @@ async def test_a_feed_without_readers_asks_nothing(services: Services, clock: Tu
 
     await feed.sweep()
 
-    assert await feed.advance(1)
+    assert await feed.advance(1) is Progress.DONE
 
 
 @pytest.mark.parametrize("owners", [1, 3])
@@ -274,3 +276,58 @@ async def test_a_sweep_over_owners_that_are_up_to_date_moves_nothing(
     await feed.sweep()
 
     assert reader.batches == []
+
+
+@asynccontextmanager
+async def followed(services: Services, clock: TurnableClock, reader: EventReader) -> AsyncIterator[None]:
+    """A worker's loop beside the test."""
+    stop = asyncio.Event()
+    follower = EventFollower(services.database, feed_of(services, clock, reader))
+    task = asyncio.create_task(follower.run(stop))
+    await asyncio.sleep(0)
+    yield
+    stop.set()
+    await task
+
+
+async def until_kept(services: Services, tenant: Tenant, happened: list[int]) -> None:
+    async with asyncio.timeout(30):
+        while await kept(services, tenant) != happened:  # noqa: ASYNC110 - only the database knows
+            await asyncio.sleep(0.05)
+
+
+async def test_a_worker_reads_what_it_heard_of(
+    services: Services, acme: Tenant, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_follower, "POLL", 3_600.0)
+    async with followed(services, clock, KeepingReader()):
+        happened = await note(services, acme, 3)
+        services.database.notices.announce({acme.owner_id})  # in case that other tests held the last one back
+
+        await until_kept(services, acme, happened)
+
+
+async def test_a_worker_finds_by_itself_what_no_notice_told(
+    services: Services, acme: Tenant, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.database.notices, "announce", lambda _owner_ids: None)
+    async with followed(services, clock, KeepingReader()):
+        happened = await note(services, acme, 3)
+
+        await until_kept(services, acme, happened)
+
+
+async def test_a_worker_comes_back_to_a_reader_that_has_rested(
+    services: Services, acme: Tenant, clock: TurnableClock
+) -> None:
+    reader = KeepingReader()
+    reader.fails_after = 0
+    async with followed(services, clock, reader):
+        happened = await note(services, acme)
+        async with asyncio.timeout(30):
+            while not await rows(services, acme, "SELECT FROM event_cursors WHERE failures > 0"):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.05)
+        reader.fails_after = None
+        clock.turn(minutes=10)
+
+        await until_kept(services, acme, happened)

@@ -88,9 +88,9 @@ async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> Async
         update={"public_url": url_of(api_socket), "twilio_api_url": url_of(simulator_socket)}
     )
     async with (
-        bootstrap.open_services(settings) as services,
+        bootstrap.open_services(settings, is_lasting=True) as services,
         serving(create_simulator(), simulator_socket),
-        serving(create_api(lambda: bootstrap.open_services(settings)), api_socket),
+        serving(create_api(lambda: bootstrap.open_services(settings, is_lasting=True)), api_socket),
         aiohttp.ClientSession() as session,
     ):
         worker = asyncio.create_task(run_worker(services, stop=stop))

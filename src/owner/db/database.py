@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import asyncpg
 from pydantic_core import from_json, to_json
 
+from owner.db.notices import Notices
 from owner.db.revisions import head_revision
 from owner.models.errors import DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole
 
@@ -19,6 +20,7 @@ Connection: TypeAlias = (
 
 _CONNECT_TIMEOUT: Final = 10.0
 _request: "ContextVar[tuple[int, Connection] | None]" = ContextVar("request", default=None)
+_noted: "ContextVar[set[int] | None]" = ContextVar("noted", default=None)
 _RESOLVED_LATER: Final = (
     OSError,
     asyncio.TimeoutError,
@@ -55,6 +57,7 @@ class Database:
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self.pool = pool
+        self.notices = Notices()
 
     @classmethod
     async def connect(cls, url: str, *, pool_size: int = 10) -> "Database":
@@ -138,10 +141,14 @@ class Database:
             connection = await self.pool.acquire(timeout=_CONNECT_TIMEOUT)
         except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
             raise DatabaseUnavailable from problem
+        outer, noted = _noted.get(), set[int]()
+        _noted.set(noted)
         try:
             await connection.execute(begin)
             yield connection
             await _commit(connection)
+            if noted:
+                self.notices.announce(noted)
         except BaseException as problem:
             await _roll_back(connection)
             is_lost = isinstance(problem, asyncpg.InterfaceError) and _is_gone(connection)
@@ -149,6 +156,7 @@ class Database:
                 raise DatabaseUnavailable from problem
             raise
         finally:
+            _noted.set(outer)
             await self.pool.release(connection)
 
     async def refuse_unsafe_role(self) -> None:
@@ -191,6 +199,16 @@ class Database:
                     "The database role may not read the schema: run `owner migrate`, which grants it owner_app."
                 ) from problem
         return revision
+
+
+def note_events(owner_id: int) -> None:
+    """Have it announced, once the transaction that goes on has committed, that this owner has new events.
+
+    Never by NOTIFY inside of it: that takes a lock at the commit which all such transactions wait for.
+    """
+    noted = _noted.get()
+    if noted is not None:
+        noted.add(owner_id)
 
 
 def _begin(owner_id: int, lock: int | None) -> str:

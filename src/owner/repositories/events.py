@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from owner.db.database import Connection
+from owner.db.database import Connection, note_events
 from owner.models.entity import Page
 from owner.models.event import Event, EventResponse, FeedPosition, NewEvent
 from owner.repositories.base import MAXIMUM_PAGE, read_cursor, write_cursor
@@ -16,6 +16,7 @@ class EventRepository:
 
     async def add_all(self, owner_id: int, events: Iterable[NewEvent]) -> None:
         """Record what happened, in order, with the same fate as the change itself."""
+        note_events(owner_id)
         await self.connection.executemany(
             """
             INSERT INTO events (owner_id, type, actor_kind, actor_id, conv_id, msg_id, contact_id, data)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from owner.db.database import Connection
+from owner.db.database import Connection, note_events
 from owner.models.contact import Contact, ContactAddress
 from owner.models.conversation import Conversation
 from owner.models.enums import MessageDirection
@@ -84,6 +84,7 @@ class InboundRepository:
 
     async def store(self, owner_id: int, changes: InboundChanges) -> list[int]:
         """Write all changes. Returns the ids of the files that are to be fetched."""
+        note_events(owner_id)
         rows = await self.connection.fetch(
             _SQL["store_inbound"],
             changes.contacts,

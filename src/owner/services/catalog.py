@@ -14,6 +14,7 @@ from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.event_feed import EventFeedService
+from owner.services.event_follower import EventFollower
 from owner.services.features import FeatureService
 from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
@@ -57,6 +58,7 @@ class Services:
     deliveries: DeliveryService
     delivery_statuses: DeliveryStatusService
     event_feed: EventFeedService
+    event_follower: EventFollower
     features: FeatureService
     health: HealthService
     housekeeping: HousekeepingService

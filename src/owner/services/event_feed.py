@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from enum import Enum
 from typing import Final, Protocol
 
 from owner.db.database import Connection, Database
@@ -36,6 +37,14 @@ class EventReader(Protocol):
     async def read(self, connection: Connection, owner_id: int, events: Sequence[Event]) -> None: ...
 
 
+class Progress(Enum):
+    """How an owner's turn ended."""
+
+    DONE = "DONE"  # every reader has read everything
+    MORE = "MORE"  # there is more than one turn allows
+    WAITS = "WAITS"  # a reader has failed and rests, or another process moves it on
+
+
 class EventFeedService:
     """Moves every reader on, for every owner; any number of processes may do so at once."""
 
@@ -46,50 +55,48 @@ class EventFeedService:
 
     async def sweep(self) -> None:
         """Bring every owner up to date of whom some reader has not read everything."""
-        if not self.readers:
-            return
-        async with self.database.system() as connection:
-            behind = await Directory(connection).owners_behind([reader.name for reader in self.readers])
-        await self.advance_all(behind)
+        if self.readers:
+            await self.advance_all(await self.owners_behind())
 
-    async def advance_all(self, owner_ids: Iterable[int]) -> set[int]:
-        """Bring these owners up to date, a few at a time. Returns who has to be looked at again."""
+    async def owners_behind(self) -> set[int]:
+        """Whose events some reader has not read: one look at each owner."""
+        async with self.database.system() as connection:
+            return set(await Directory(connection).owners_behind([reader.name for reader in self.readers]))
+
+    async def advance_all(self, owner_ids: Iterable[int]) -> dict[int, Progress]:
+        """Bring these owners up to date, a few at a time."""
         places = asyncio.Semaphore(OWNERS_AT_ONCE)
 
-        async def in_turn(owner_id: int) -> int | None:
+        async def in_turn(owner_id: int) -> tuple[int, Progress]:
             async with places:
-                return None if await self.advance(owner_id) else owner_id
+                return owner_id, await self.advance(owner_id)
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(in_turn(owner_id)) for owner_id in owner_ids]
+                turns = [group.create_task(in_turn(owner_id)) for owner_id in owner_ids]
         except ExceptionGroup as problems:
             raise problems.exceptions[0] from problems
-        return {owner_id for task in tasks if (owner_id := task.result()) is not None}
+        return dict(turn.result() for turn in turns)
 
-    async def advance(self, owner_id: int) -> bool:
-        """Let each reader read what is new; one that fails is no matter to the others.
+    async def advance(self, owner_id: int) -> Progress:
+        """Let each reader read what is new; one that fails is no matter to the others."""
+        ends = {await self._advance_reader(reader, owner_id) for reader in self.readers}
+        return next((end for end in (Progress.MORE, Progress.WAITS) if end in ends), Progress.DONE)
 
-        Returns whether all have read everything: not so where one failed, has more to read than its turn allows,
-        or is being moved on by another process.
-        """
-        results = [await self._advance_reader(reader, owner_id) for reader in self.readers]
-        return all(results)
-
-    async def _advance_reader(self, reader: EventReader, owner_id: int) -> bool:
+    async def _advance_reader(self, reader: EventReader, owner_id: int) -> Progress:
         try:
             for _ in range(BATCHES_IN_TURN):
-                count = await self._read_batch(reader, owner_id)
-                if count is None or count == 0:
-                    return count == 0
+                end = await self._read_batch(reader, owner_id)
+                if end is not Progress.MORE:
+                    return end
         except DatabaseUnavailable:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with one reader, the others go on
             await self._rest(reader, owner_id, problem)
-        return False
+            return Progress.WAITS
+        return Progress.MORE
 
-    async def _read_batch(self, reader: EventReader, owner_id: int) -> int | None:
-        """How many events were read; None where the reader's place can't be had now."""
+    async def _read_batch(self, reader: EventReader, owner_id: int) -> Progress:
         async with self.database.owner(owner_id) as connection:
             cursors = EventCursorRepository(connection)
             position = await cursors.claim(reader.name, now=self.clock.now())
@@ -97,16 +104,17 @@ class EventFeedService:
                 return await self._start(reader, owner_id, connection)
             # Read after the lock is held, so that it shows what the holder before has left.
             events = await EventRepository(connection).list_after(position, limit=BATCH)
-            if events:
-                await reader.read(connection, owner_id, events)
-                await cursors.save(reader.name, events[-1].position)
-        return len(events)
+            if not events:
+                return Progress.DONE
+            await reader.read(connection, owner_id, events)
+            await cursors.save(reader.name, events[-1].position)
+        return Progress.MORE
 
-    async def _start(self, reader: EventReader, owner_id: int, connection: Connection) -> int | None:
+    async def _start(self, reader: EventReader, owner_id: int, connection: Connection) -> Progress:
         """Give a new reader its place, committed before it reads: nobody waits for its first, long read."""
         beginning = await EventRepository(connection).newest_position() if reader.starts_now else BEGINNING
         is_new = await EventCursorRepository(connection).start(owner_id, reader.name, at=beginning)
-        return 1 if is_new else None
+        return Progress.MORE if is_new else Progress.WAITS
 
     async def _rest(self, reader: EventReader, owner_id: int, problem: Exception) -> None:
         async with self.database.owner(owner_id) as connection:

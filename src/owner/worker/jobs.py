@@ -35,7 +35,7 @@ async def outbox_due(services: Services) -> None:
 
 
 async def events_due(services: Services) -> None:
-    """Hand what happened to those who read it."""
+    """Find owners whose events nobody has handed to their readers, such as those of a worker that died."""
     await services.event_feed.sweep()
 
 
@@ -49,6 +49,6 @@ JOBS: Final[dict[str, Job]] = {"message_queued": message_queued, "media_arrived"
 SCHEDULES: Final[dict[str, tuple[str, Callable[[Services], Awaitable[None]]]]] = {
     "conversations_due": ("* * * * * */30", conversations_due),
     "outbox_due": ("* * * * * */5", outbox_due),
-    "events_due": ("* * * * * *", events_due),
+    "events_due": ("* * * * * */30", events_due),
     "housekeeping_due": ("17 * * * *", housekeeping_due),
 }

@@ -27,10 +27,11 @@ RESTART_AFTER: Final = 1.0
 
 async def run_worker(services: Services, *, stop: asyncio.Event) -> None:
     """Work until `stop` is set; finish what is in hand then. A lost database is waited for."""
-    # Not as jobs: a job holds one of the queue's places, and endpoints that don't answer would take them all.
-    courier = asyncio.create_task(services.webhook_courier.run(stop))
-    await _run_jobs(services, stop)
-    await courier
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_run_jobs(services, stop))
+        group.create_task(services.event_follower.run(stop))
+        # Not as jobs: a job holds one of the queue's places, and endpoints that don't answer would take them all.
+        group.create_task(services.webhook_courier.run(stop))
 
 
 async def _run_jobs(services: Services, stop: asyncio.Event) -> None:

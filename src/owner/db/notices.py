@@ -1,0 +1,141 @@
+"""Tells other processes whose events are new, and hears it from them: one connection, never a request's."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, TypeAlias
+
+import asyncpg
+
+from owner.logs import get_logger
+
+log = get_logger(__name__)
+
+CHANNEL: Final = "owner_events"
+PAUSE: Final = 0.05  # between two notifications: each takes a lock that every other commit with one waits for
+LONGEST_PAYLOAD: Final = 7_900  # bytes; Postgres takes less than 8,000
+LONGEST_ID: Final = 19  # digits
+STILL_THERE: Final = 30.0  # a connection that is silent for so long is asked whether it works
+LONGEST_REST: Final = 30.0
+_PATIENCE: Final = 10.0
+
+Hear: TypeAlias = Callable[[Collection[int]], None]
+
+
+class Notices:
+    """Who listens in this process hears at once; the others hear it by NOTIFY while there is a connection.
+
+    A notice says no more than that it is worth looking: one that is lost costs the time until the next poll.
+    """
+
+    def __init__(self) -> None:
+        self._hearers: set[Hear] = set()
+        self._unsent: set[int] = set()
+        self._has_work = asyncio.Event()
+        self._is_open = False
+        self.is_connected = False
+
+    @contextmanager
+    def heard_by(self, hear: Hear) -> Iterator[None]:
+        """Call `hear` with owners' ids; it must neither wait nor fail."""
+        self._hearers.add(hear)
+        try:
+            yield
+        finally:
+            self._hearers.discard(hear)
+
+    def announce(self, owner_ids: Collection[int]) -> None:
+        """Say whose events have been committed; never waits and never fails."""
+        self._tell(owner_ids)
+        if self._is_open:
+            self._unsent.update(owner_ids)
+            self._has_work.set()
+
+    @asynccontextmanager
+    async def connected(self, url: str) -> AsyncIterator[None]:
+        """Exchange notices with other processes; begins and goes on in the background, whatever the database does."""
+        self._is_open = True
+        task = asyncio.create_task(self._keep_connected(url))
+        try:
+            yield
+        finally:
+            self._is_open = False
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _keep_connected(self, url: str) -> None:
+        rest = 1.0
+        while True:
+            try:
+                await self._exchange(url)
+            except (
+                TimeoutError,
+                OSError,
+                ValueError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ) as problem:
+                log.warning("notices_lost", problem=type(problem).__name__)
+            rest = 1.0 if self.is_connected else min(rest * 2, LONGEST_REST)
+            self.is_connected = False
+            await asyncio.sleep(rest)
+
+    async def _exchange(self, url: str) -> None:
+        """Send and hear until the connection is lost."""
+        connection = await asyncpg.connect(
+            url,
+            timeout=_PATIENCE,
+            command_timeout=_PATIENCE,
+            statement_cache_size=0,
+            server_settings={"application_name": "owner notices"},
+        )
+        try:
+            connection.add_termination_listener(lambda _connection: self._has_work.set())
+            own_pid = connection.get_server_pid()
+            await connection.add_listener(
+                CHANNEL, lambda _connection, pid, _channel, payload: self._hear(pid == own_pid, payload)
+            )
+            self.is_connected = True
+            while True:
+                await self._send_unsent(connection)
+        finally:
+            connection.terminate()
+
+    async def _send_unsent(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        try:
+            await asyncio.wait_for(self._has_work.wait(), STILL_THERE)
+        except TimeoutError:
+            await connection.execute("SELECT")
+        self._has_work.clear()
+        if connection.is_closed():
+            raise ConnectionResetError
+        owner_ids, self._unsent = self._unsent, set()
+        for payload in payloads(owner_ids):
+            await connection.execute(f"SELECT pg_notify('{CHANNEL}', '{payload}')")
+        await asyncio.sleep(PAUSE)
+
+    def _hear(self, is_own: bool, payload: object) -> None:  # noqa: FBT001 - called by the line above only
+        if not is_own:
+            words = str(payload).split(",")
+            self._tell({int(word) for word in words if word.isdecimal() and len(word) <= LONGEST_ID})
+
+    def _tell(self, owner_ids: Collection[int]) -> None:
+        for hear in tuple(self._hearers):
+            hear(owner_ids)
+
+
+def payloads(owner_ids: Collection[int]) -> Iterator[str]:
+    """The ids, joined by commas, in as few payloads as they fit into."""
+    words: list[str] = []
+    size = 0
+    for owner_id in sorted(owner_ids):
+        word = str(owner_id)
+        if words and size + len(word) + 1 > LONGEST_PAYLOAD:
+            yield ",".join(words)
+            words, size = [], 0
+        words.append(word)
+        size += len(word) + 1
+    if words:
+        yield ",".join(words)
