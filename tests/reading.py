@@ -7,6 +7,7 @@ from factories import Tenant
 from owner.db.database import Database
 from owner.models.contact import ContactAddress
 from owner.models.conversation import Conversation
+from owner.models.conversation_query import ConversationQuery
 from owner.models.event import EventResponse
 from owner.models.message import Message
 from owner.services.catalog import Services
@@ -14,7 +15,7 @@ from owner.services.catalog import Services
 
 async def conversations_of(services: Services, tenant: Tenant) -> list[Conversation]:
     """All conversations of an owner, oldest first."""
-    page = await services.conversations.list_page(tenant.owner_id, limit=100)
+    page = await services.conversations.list_page(tenant.owner_id, ConversationQuery(limit=100))
     return sorted(page.items, key=lambda conversation: conversation.conv_id)
 
 

@@ -8,6 +8,7 @@ import pytest
 from conftest import TurnableClock
 from factories import Tenant, make_inbound, some_number
 from owner.models.conversation_dtos import ConversationClose, ConversationCreate
+from owner.models.conversation_query import ConversationQuery
 from owner.models.enums import ActorKind, Channel, ConversationStatus
 from owner.models.errors import (
     ConversationClosed,
@@ -176,7 +177,9 @@ async def test_a_list_read_page_by_page_is_complete_and_without_doubles_while_it
     seen: list[int] = []
     cursor = None
     while True:
-        page = await services.conversations.list_page(acme.owner_id, limit=2, cursor=cursor)
+        page = await services.conversations.list_page(
+            acme.owner_id, ConversationQuery(limit=2, cursor=cursor)
+        )
         seen += [conversation.conv_id for conversation in page.items]
         await inbound_conversation(services, acme)
         cursor = page.next_cursor
@@ -191,9 +194,11 @@ async def test_a_list_can_be_narrowed(services: Services, acme: Tenant) -> None:
     await services.conversations.close(acme.owner_id, closed_one, CLOSE, by=PERSON)
 
     page = await services.conversations.list_page(
-        acme.owner_id, status=ConversationStatus.PENDING, channel=Channel.SMS, limit=10
+        acme.owner_id, ConversationQuery(status=[ConversationStatus.PENDING], channel=Channel.SMS, limit=10)
     )
-    none = await services.conversations.list_page(acme.owner_id, channel=Channel.WHATSAPP, limit=10)
+    none = await services.conversations.list_page(
+        acme.owner_id, ConversationQuery(channel=Channel.WHATSAPP, limit=10)
+    )
 
     assert [conversation.conv_id for conversation in page.items] == [open_one]
     assert (list(none.items), none.next_cursor) == ([], None)
@@ -201,13 +206,13 @@ async def test_a_list_can_be_narrowed(services: Services, acme: Tenant) -> None:
 
 async def test_a_changed_cursor_or_one_of_another_list_is_refused(services: Services, acme: Tenant) -> None:
     first, _ = [await inbound_conversation(services, acme) for _ in range(2)]
-    page = await services.conversations.list_page(acme.owner_id, limit=1)
+    page = await services.conversations.list_page(acme.owner_id, ConversationQuery(limit=1))
     assert page.next_cursor is not None
     changed = ("A" if page.next_cursor[0] != "A" else "B") + page.next_cursor[1:]
 
     for cursor in (changed, page.next_cursor[:-2], ""):
         with pytest.raises(InvalidCursor):
-            await services.conversations.list_page(acme.owner_id, limit=1, cursor=cursor)
+            await services.conversations.list_page(acme.owner_id, ConversationQuery(limit=1, cursor=cursor))
     with pytest.raises(InvalidCursor):
         await services.conversations.history(acme.owner_id, first, limit=1, cursor=page.next_cursor)
 

@@ -10,6 +10,7 @@ from factories import Tenant, make_inbound, make_tenant, some_number, some_sid
 from fakes import FakeGateway
 from owner.models.conversation import PENDING_CLOSURE
 from owner.models.conversation_dtos import ConversationClose
+from owner.models.conversation_query import ConversationQuery
 from owner.models.enums import ActorKind, ConversationStatus, MessageOwner
 from owner.models.event import Actor
 from owner.models.message import Attachment, MessageCreate
@@ -90,7 +91,7 @@ async def test_fifty_parallel_deliveries_of_ten_messages_are_ten_messages_in_one
 
     assert len({receipt.msg_id for receipt in receipts}) == 10
     assert sum(not receipt.is_duplicate for receipt in receipts) == 10
-    page = await services.conversations.list_page(acme.owner_id, limit=100)
+    page = await services.conversations.list_page(acme.owner_id, ConversationQuery(limit=100))
     assert len(page.items) == 1
     thread, _ = await services.messages.list_page(acme.owner_id, page.items[0].conv_id, limit=100)
     assert [message.seq for message in thread.items] == list(range(1, 11))

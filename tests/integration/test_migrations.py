@@ -23,6 +23,7 @@ from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer, bin_dir
 from owner.db.embedded_account import Account
 from owner.db.revisions import VERSIONS, head_revision, known_revisions
+from owner.models.conversation_query import ConversationQuery
 from owner.models.errors import DatabaseUnavailable, InvalidInput, SchemaOutdated
 from owner.services.clock import SystemClock
 from owner.services.secrets_box import FernetBox, new_secret_key
@@ -418,8 +419,10 @@ async def test_the_main_job_works_on_another_postgres(other_server: str, tmp_pat
         inbound, owner=acme.owner, twilio_account_id=acme.account.twilio_account_id
     )
     await services.housekeeping.tidy()
-    assert len((await services.conversations.list_page(acme.owner_id, limit=10)).items) == 1
-    assert (await services.conversations.list_page(globex.owner_id, limit=10)).items == []
+    assert (
+        len((await services.conversations.list_page(acme.owner_id, ConversationQuery(limit=10))).items) == 1
+    )
+    assert (await services.conversations.list_page(globex.owner_id, ConversationQuery(limit=10))).items == []
     await database.close()
 
 

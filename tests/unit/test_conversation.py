@@ -207,7 +207,9 @@ def test_people_close_into_nothing_open_and_do_not_play_the_timer(status: Conver
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_what_a_machine_closed_is_reopened_where_it_was(*, answered: bool) -> None:
-    conversation = make_conversation(answered=answered)
+    conversation = make_conversation()
+    if answered:
+        conversation.note_outbound(written_by=MessageOwner.AGENT, by=PERSON, at=after(seconds=1))
     before = conversation.status
     conversation.close_by_customer(at=after(minutes=1), evidence=EVIDENCE)
 
@@ -225,6 +227,20 @@ def test_a_reopened_conversation_is_not_over_at_once() -> None:
     conversation.reopen(by=PERSON, reason="still needed", at=after(hours=30))
 
     assert conversation.settle(now=after(hours=30, minutes=1)) is False
+
+
+def test_who_had_the_last_word_when_a_machine_closed_waits_again_after_the_undo() -> None:
+    conversation = make_conversation(answered=True)
+    conversation.note_inbound(at=after(minutes=5))
+    conversation.close_by_customer(at=after(minutes=5), evidence=EVIDENCE)
+
+    conversation.reopen(by=PERSON, reason="that was no goodbye", at=after(minutes=9))
+
+    assert (conversation.status, conversation.waiting_since) == (
+        ConversationStatus.PROGRESS,
+        after(minutes=5),
+    )
+    assert conversation.idle_at is None
 
 
 def test_what_a_person_closed_is_not_reopened() -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import APIRouter, Path, Query, Response, status
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
@@ -13,8 +13,8 @@ from owner.models.conversation_dtos import (
     ConversationExtend,
     ConversationResponse,
 )
+from owner.models.conversation_query import ConversationQuery
 from owner.models.entity import Page
-from owner.models.enums import Channel, ConversationStatus
 from owner.models.event import EventResponse
 from owner.models.permissions import Permission
 
@@ -41,18 +41,10 @@ async def create_or_get_conversation(
 
 @router.get("", **needs(Permission.CONVERSATIONS_READ))
 async def list_conversations(
-    services: UseCases,
-    caller: Caller,
-    *,
-    status: ConversationStatus | None = None,
-    channel: Channel | None = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    query: Annotated[ConversationQuery, Query()], services: UseCases, caller: Caller
 ) -> Page[ConversationResponse]:
-    """Conversations, newest first."""
-    page = await services.conversations.list_page(
-        caller.owner_id, status=status, channel=channel, limit=limit, cursor=cursor
-    )
+    """Conversations that meet every filter, newest first unless `sort` says otherwise."""
+    page = await services.conversations.list_page(caller.owner_id, query)
     return Page[ConversationResponse].model_validate(page)
 
 

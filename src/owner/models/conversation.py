@@ -185,8 +185,9 @@ class Conversation(Entity):
             self.status_before_close
         ) = None
         self.expires_at = max(self.expires_at, at + self.idle_after)
-        self.idle_at = at + self.idle_after if before is ConversationStatus.PROGRESS else None
-        self.waiting_since = self.last_inbound_at if before is ConversationStatus.PENDING else None
+        self.waiting_since = self.last_inbound_at if self._was_their_turn(before) else None
+        is_idle_possible = before is ConversationStatus.PROGRESS and self.waiting_since is None
+        self.idle_at = at + self.idle_after if is_idle_possible else None
         self.last_activity_at = self.updated_at = at
         facts = {
             "closed_by": closed_by,
@@ -195,6 +196,11 @@ class Conversation(Entity):
             **self._detector(closed_by),
         }
         self.note("conversation.reopened", by, status_from=undone, status_to=before, reason=reason, **facts)
+
+    def _was_their_turn(self, before: ConversationStatus) -> bool:
+        """Whether the customer waited when it was closed: nobody had answered, or they had the last word."""
+        had_last_word = self.last_inbound_at is not None and self.last_inbound_at >= self.last_activity_at
+        return had_last_word or before is ConversationStatus.PENDING
 
     def _detector(self, closed_by: ActorKind) -> dict[str, Any]:
         """The version of the detector that closed it, to judge the detector by what is undone."""

@@ -91,6 +91,7 @@ class ConversationResponse(DTO):
     last_activity_at: Moment
     last_inbound_at: Moment | None
     first_response_at: Moment | None
+    waiting_since: Moment | None = Field(description="The first message of theirs that nobody has answered.")
     expires_at: Moment
     idle_at: Moment | None
     reply_window_closes_at: Moment | None

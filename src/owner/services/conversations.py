@@ -8,12 +8,14 @@ from owner.db.database import Connection, Database
 from owner.models.addresses import Address, canonical, parse_phone_number
 from owner.models.conversation import Conversation
 from owner.models.conversation_dtos import ConversationClose, ConversationCreate
+from owner.models.conversation_query import ConversationQuery
 from owner.models.entity import Page
 from owner.models.enums import Channel, ConversationStatus
 from owner.models.errors import InvalidAddress, SenderUnknown
 from owner.models.event import Actor, EventResponse
 from owner.models.twilio_account import ChannelAddress
 from owner.repositories.contacts import ContactRepository
+from owner.repositories.conversation_lists import ConversationListRepository
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.owners import OwnerRepository
@@ -48,23 +50,10 @@ class ConversationService:
         async with self.database.owner(owner_id) as connection:
             return await ConversationRepository(connection).get(conv_id)
 
-    async def list_page(
-        self,
-        owner_id: int,
-        *,
-        status: ConversationStatus | None = None,
-        channel: Channel | None = None,
-        contact_id: int | None = None,
-        limit: int,
-        cursor: str | None = None,
-    ) -> Page[Conversation]:
-        """Conversations, newest first."""
+    async def list_page(self, owner_id: int, query: ConversationQuery) -> Page[Conversation]:
+        """Raises `InvalidCursor` for a cursor that is not from a list in this order."""
         async with self.database.owner(owner_id) as connection:
-            return await ConversationRepository(connection).list_page(
-                limit=limit,
-                cursor=cursor,
-                where={"status": status, "channel": channel, "contact_id": contact_id},
-            )
+            return await ConversationListRepository(connection).list_page(query)
 
     async def history(
         self, owner_id: int, conv_id: int, *, limit: int, cursor: str | None = None

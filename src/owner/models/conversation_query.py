@@ -1,0 +1,82 @@
+"""Which conversations to list, and in which order."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, AwareDatetime, Field
+
+from owner.models.entity import DTO
+from owner.models.enums import Channel, ConversationStatus, Handler, Priority
+from owner.models.lifecycle import FINAL, OPEN
+
+MAXIMUM_PAGE: Final = 100
+LARGEST_ID: Final = 2**63 - 1
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class ConversationState(StrEnum):
+    """All statuses of a kind."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class ConversationSort(StrEnum):
+    """The order of a list."""
+
+    NEWEST = "newest"  # by their beginning
+    OLDEST = "oldest"
+    LAST_ACTIVITY = "last_activity"  # what moved last comes first
+    WAITING_LONGEST = "waiting_longest"  # only those whose customer waits, the longest first
+    PRIORITY = "priority"  # the most urgent first, and of the same priority the oldest
+
+
+STATUSES: Final = {ConversationState.OPEN: OPEN, ConversationState.CLOSED: FINAL}
+
+
+def _within_calendar(moment: datetime) -> datetime:
+    """The first or last moments of the calendar have none in UTC."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return _EARLIEST if moment.year == 1 else _LATEST
+
+
+AnyMoment = Annotated[AwareDatetime, AfterValidator(_within_calendar)]
+
+
+class ConversationQuery(DTO):
+    """What narrows the list (all of it must hold), its order, and where the page begins."""
+
+    status: list[ConversationStatus] = Field(
+        default_factory=list, max_length=len(ConversationStatus), description="Any of these; may be repeated."
+    )
+    state: ConversationState | None = Field(
+        default=None, description="All open statuses (PENDING and PROGRESS), or all closed ones."
+    )
+    assignee_id: int | None = Field(default=None, ge=1, le=LARGEST_ID)
+    unassigned: bool | None = Field(default=None, description="Whether nobody has taken it.")
+    channel: Channel | None = None
+    contact_id: int | None = Field(default=None, ge=1, le=LARGEST_ID)
+    waiting: bool | None = Field(default=None, description="Whether the customer waits for an answer.")
+    handler: Handler | None = None
+    priority: Priority | None = None
+    opened_after: AnyMoment | None = Field(default=None, description="Opened at this moment or later.")
+    opened_before: AnyMoment | None = Field(default=None, description="Opened before this moment.")
+    sort: ConversationSort = ConversationSort.NEWEST
+    limit: int = Field(default=50, ge=1, le=MAXIMUM_PAGE, description="How many items a page holds at most.")
+    cursor: str | None = Field(
+        default=None, max_length=500, description="`next_cursor` of the page before, in the same order."
+    )
+
+    @property
+    def statuses(self) -> list[ConversationStatus]:
+        """All that may be in the list, in the order of their declaration."""
+        wanted = set(self.status or ConversationStatus)
+        if self.state is not None:
+            wanted &= STATUSES[self.state]
+        if self.waiting or self.sort is ConversationSort.WAITING_LONGEST:
+            wanted &= OPEN
+        return [status for status in ConversationStatus if status in wanted]

@@ -1,0 +1,177 @@
+"""Lists of conversations: each filter and each order reads an index, a few rows beyond the page at most."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from owner.db.database import Connection
+from owner.models.conversation import Conversation
+from owner.models.conversation_query import LARGEST_ID, MAXIMUM_PAGE, ConversationQuery, ConversationSort
+from owner.models.entity import Page
+from owner.models.enums import Priority
+from owner.models.errors import InvalidCursor
+from owner.models.lifecycle import OPEN
+from owner.repositories.base import page_of, read_position, write_cursor
+
+_URGENCY: Final = (Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW)
+
+
+class Order(NamedTuple):
+    """What a list goes by; the conversation's id decides between equals."""
+
+    column: str
+    descends: bool
+
+
+ORDERS: Final = {
+    ConversationSort.NEWEST: Order("started_at", descends=True),
+    ConversationSort.OLDEST: Order("started_at", descends=False),
+    ConversationSort.LAST_ACTIVITY: Order("last_activity_at", descends=True),
+    ConversationSort.WAITING_LONGEST: Order("waiting_since", descends=False),
+    ConversationSort.PRIORITY: Order("started_at", descends=False),
+}
+
+
+class Place(NamedTuple):
+    """Where the page before ended."""
+
+    urgency: int
+    moment: datetime
+    conv_id: int
+
+
+@dataclass
+class _Statement:
+    """A statement under construction: its values are sent apart from it."""
+
+    values: list[object] = field(default_factory=list)
+
+    def put(self, value: object) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+class ConversationListRepository:
+    """Reads lists of conversations.
+
+    A list is put together from one ordered stretch of an index per status (and per priority, where it goes by
+    that), so that neither an order nor a status makes Postgres read or sort what is not on the page.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def list_page(self, query: ConversationQuery) -> Page[Conversation]:
+        """One page in the order that was asked for.
+
+        Raises:
+            InvalidCursor: the cursor is not from a list with this order.
+        """
+        size = min(query.limit, MAXIMUM_PAGE)
+        place = read_place(query.cursor, query.sort) if query.cursor is not None else None
+        sql, values = list_statement(query, place=place, size=size + 1)
+        rows = await self.connection.fetch(sql, *values) if sql else []
+        columns = Conversation.model_fields
+        found = [Conversation.model_validate({name: row[name] for name in columns}) for row in rows]
+        return page_of(found, size, lambda last: _write_place(last, query.sort))
+
+
+def list_statement(
+    query: ConversationQuery, *, place: Place | None, size: int
+) -> tuple[str, Sequence[object]]:
+    """The statement and its values; an empty one where the filters rule each other out.
+
+    Statuses, priorities and handlers are written out, because only so Postgres can see that a partial index has
+    all the rows; they are words of our own.
+    """
+    statement = _Statement()
+    conditions = " AND ".join(_conditions(query, statement))
+    order = ORDERS[query.sort]
+    direction = "DESC" if order.descends else "ASC"
+    by = f"{order.column} {direction}, conv_id {direction}"
+    branches = [
+        f"(SELECT {urgency} AS urgency, conversations.* FROM conversations"  # noqa: S608 - words of this code
+        f" WHERE {which}{conditions and f' AND {conditions}'}{_after(order, place, urgency, statement)}"
+        f" ORDER BY {by} LIMIT {size})"
+        for urgency, which in _stretches(query)
+        if place is None or urgency >= place.urgency
+    ]
+    listed = " UNION ALL ".join(branches)
+    sql = f"SELECT * FROM ({listed}) AS listed ORDER BY urgency, {by} LIMIT {size}" if branches else ""  # noqa: S608 - as above
+    return sql, statement.values
+
+
+def _stretches(query: ConversationQuery) -> Iterator[tuple[int, str]]:
+    """What the list is put together from: the rank of each part, and which rows are in it."""
+    for which in _states(query):
+        if query.sort is not ConversationSort.PRIORITY:
+            yield 0, which
+            continue
+        for urgency, priority in enumerate(_URGENCY):
+            yield urgency, f"{which} AND priority = '{priority}'"
+
+
+def _states(query: ConversationQuery) -> Iterator[str]:
+    """Those who wait are few and have an index of their own; all others are read status by status."""
+    is_about_waiting = query.waiting or query.sort is ConversationSort.WAITING_LONGEST
+    if not is_about_waiting:
+        yield from (f"status = '{status}'" for status in query.statuses)
+    elif len(query.statuses) == len(OPEN):  # whoever waits is in one of them
+        yield "waiting_since IS NOT NULL"
+    elif query.statuses:
+        yield f"waiting_since IS NOT NULL AND status = '{query.statuses[0]}'"
+
+
+def _conditions(query: ConversationQuery, statement: _Statement) -> Iterator[str]:
+    for column, value in (
+        ("assignee_id", query.assignee_id),
+        ("channel", query.channel),
+        ("contact_id", query.contact_id),
+    ):
+        if value is not None:
+            yield f"{column} = {statement.put(value)}"
+    if query.unassigned is not None:
+        yield f"assignee_id IS {'' if query.unassigned else 'NOT '}NULL"
+    if query.waiting is False:
+        yield "waiting_since IS NULL"
+    if query.handler is not None:
+        yield f"handler = '{query.handler}'"
+    if query.priority is not None:
+        yield f"priority = '{query.priority}'"
+    if query.opened_after is not None:
+        yield f"started_at >= {statement.put(query.opened_after)}"
+    if query.opened_before is not None:
+        yield f"started_at < {statement.put(query.opened_before)}"
+
+
+def _after(order: Order, place: Place | None, urgency: int, statement: _Statement) -> str:
+    """What comes after the page before, in a part that the page before had reached."""
+    if place is None or urgency > place.urgency:
+        return ""
+    sign = "<" if order.descends else ">"
+    moment, conv_id = statement.put(place.moment), statement.put(place.conv_id)
+    return f" AND ({order.column}, conv_id) {sign} ({moment}, {conv_id})"
+
+
+def _write_place(last: Conversation, sort: ConversationSort) -> str:
+    urgency = _URGENCY.index(last.priority) if sort is ConversationSort.PRIORITY else 0
+    moment: datetime = getattr(last, ORDERS[sort].column)
+    return write_cursor([urgency, moment.isoformat(), last.conv_id], _name(sort))
+
+
+def read_place(cursor: str, sort: ConversationSort) -> Place:
+    try:
+        urgency, moment, conv_id = read_position(cursor, _name(sort))
+        place = Place(urgency, datetime.fromisoformat(moment), conv_id)
+        is_ours = place.urgency in range(len(_URGENCY)) and 0 <= place.conv_id <= LARGEST_ID
+        is_ours = is_ours and place.moment.tzinfo is not None
+    except (ValueError, TypeError) as problem:
+        raise InvalidCursor(field="cursor") from problem
+    if not is_ours:
+        raise InvalidCursor(field="cursor")
+    return place
+
+
+def _name(sort: ConversationSort) -> str:
+    return f"conversations by {sort}"
