@@ -162,7 +162,6 @@ def wire(
     public_url = settings.public_url or DEFAULT_PUBLIC_URL
     twilio = TwilioService(database, clock=clock, secrets_box=box, gateway=gateway, public_url=public_url)
     conversations = ConversationService(database, clock=clock)
-    event_feed = EventFeedService(database, clock=clock, readers=_event_readers(clock))
     rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
     limits = rate_limits(settings)
     detector = ClosureDetector()
@@ -177,6 +176,10 @@ def wire(
         per_hour=settings.quarantine_per_hour,
     )
     networks = _allowed_networks(settings)
+    courier = WebhookCourier(
+        database, clock=clock, secrets_box=box, sender=HttpWebhookSender(allowed=networks)
+    )
+    event_feed = EventFeedService(database, clock=clock, readers=_event_readers(clock, courier))
     return Services(
         database=database,
         public_url=public_url,
@@ -214,9 +217,7 @@ def wire(
         twilio=twilio,
         users=UserService(database, clock=clock, links=links),
         quarantine=quarantine,
-        webhook_courier=WebhookCourier(
-            database, clock=clock, secrets_box=box, sender=HttpWebhookSender(allowed=networks)
-        ),
+        webhook_courier=courier,
         webhook_deliveries=WebhookDeliveryService(database, clock=clock),
         webhook_endpoints=WebhookEndpointService(
             database, clock=clock, secrets_box=box, allowed_networks=networks
@@ -225,9 +226,9 @@ def wire(
     )
 
 
-def _event_readers(clock: Clock) -> list[EventReader]:
+def _event_readers(clock: Clock, courier: WebhookCourier) -> list[EventReader]:
     """Who makes something of what happened; each has a place of its own in every owner's feed."""
-    return [FactReader(), WebhookFanOut(clock=clock)]
+    return [FactReader(), WebhookFanOut(clock=clock, wake=courier.wake)]
 
 
 def _allowed_networks(settings: Settings) -> list[IPNetwork]:

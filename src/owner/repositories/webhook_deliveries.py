@@ -110,19 +110,28 @@ class WebhookDeliveryRepository(BaseRepository[WebhookDelivery]):
         One whose conversation has an earlier one that is due too, or one on its way, is left for later: within a
         conversation they go one by one, in order.
         """
+        # Sub-selects that can't become joins: however large the backlog, and whatever the planner knows of it, this
+        # looks at a few rows.
         row = await self.connection.fetchrow(
             """
-            SELECT * FROM webhook_deliveries WHERE delivery_id = (
-                SELECT delivery_id FROM (
-                    SELECT delivery_id, conv_id, sequence FROM webhook_deliveries
+            SELECT * FROM webhook_deliveries WHERE (delivery_id, created_at) = (
+                SELECT delivery_id, created_at FROM (
+                    SELECT delivery_id, created_at, conv_id, sequence FROM webhook_deliveries
                     WHERE endpoint_id = $1 AND status = 'PENDING' AND next_attempt_at <= $2
                     ORDER BY next_attempt_at, delivery_id LIMIT $3
                 ) AS due
-                WHERE NOT EXISTS (
-                    SELECT FROM webhook_deliveries AS other
-                    WHERE other.endpoint_id = $1 AND other.conv_id = due.conv_id AND other.status = 'PENDING'
-                      AND (other.claimed_until > $2
-                           OR (other.sequence < due.sequence AND other.next_attempt_at <= $2))
+                WHERE conv_id IS NULL OR (
+                    conv_id <> ALL (ARRAY(
+                        SELECT conv_id FROM webhook_deliveries
+                        WHERE claimed_until > $2 AND endpoint_id = $1 AND conv_id IS NOT NULL
+                    ))
+                    AND (
+                        SELECT 1 FROM webhook_deliveries AS earlier
+                        WHERE earlier.endpoint_id = $1 AND earlier.conv_id = due.conv_id
+                          AND earlier.sequence < due.sequence
+                          AND earlier.status = 'PENDING' AND earlier.next_attempt_at <= $2
+                        LIMIT 1
+                    ) IS NULL
                 )
                 LIMIT 1
             ) FOR UPDATE SKIP LOCKED
@@ -132,6 +141,41 @@ class WebhookDeliveryRepository(BaseRepository[WebhookDelivery]):
             _CONSIDERED,
         )
         return self.read(row) if row else None
+
+    async def find_again(self, delivery: WebhookDelivery) -> WebhookDelivery | None:
+        """A delivery as it is now, locked until the transaction ends."""
+        row = await self.connection.fetchrow(
+            """
+            SELECT * FROM webhook_deliveries WHERE endpoint_id = $1 AND event_id = $2 AND created_at = $3
+            FOR UPDATE
+            """,
+            delivery.endpoint_id,
+            delivery.event_id,
+            delivery.created_at,
+        )
+        return self.read(row) if row else None
+
+    async def save(self, entity: WebhookDelivery) -> None:
+        """Store how it stands; what is sent never changes."""
+        await self.connection.execute(
+            """
+            UPDATE webhook_deliveries
+            SET status = $4, attempts = $5, next_attempt_at = $6, claimed_until = $7, finished_at = $8,
+                last_status = $9, last_error = $10, attempt_log = $11
+            WHERE endpoint_id = $1 AND event_id = $2 AND created_at = $3
+            """,
+            entity.endpoint_id,
+            entity.event_id,
+            entity.created_at,
+            entity.status,
+            entity.attempts,
+            entity.next_attempt_at,
+            entity.claimed_until,
+            entity.finished_at,
+            entity.last_status,
+            entity.last_error,
+            entity.attempt_log,
+        )
 
     async def hasten(self, endpoint_id: int, *, now: datetime) -> None:
         """Let whatever waits for its next attempt be tried now."""
@@ -187,9 +231,9 @@ class WebhookDeliveryRepository(BaseRepository[WebhookDelivery]):
         """Forget deliveries of an endpoint. Returns how many."""
         result = await self.connection.execute(
             """
-            DELETE FROM webhook_deliveries WHERE endpoint_id = $1 AND delivery_id IN (
+            DELETE FROM webhook_deliveries WHERE endpoint_id = $1 AND delivery_id = ANY (ARRAY(
                 SELECT delivery_id FROM webhook_deliveries WHERE endpoint_id = $1 LIMIT $2
-            )
+            ))
             """,
             endpoint_id,
             limit,

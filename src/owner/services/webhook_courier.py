@@ -11,7 +11,6 @@ from standardwebhooks import Webhook
 
 from owner.db.database import Connection, Database
 from owner.logs import get_logger
-from owner.models.errors import Unavailable
 from owner.models.event import SYSTEM
 from owner.models.webhook_delivery import (
     AttemptError,
@@ -30,6 +29,8 @@ from owner.services.webhook_endpoints import note
 log = get_logger(__name__)
 
 POLL: Final = 1.0  # seconds
+COMMIT: Final = 0.05  # seconds until what woke us is committed; if it takes longer, the next poll finds it
+CONNECTIONS: Final = 4  # of the pool at the same time: messages to customers need some too
 OWNER_AT_ONCE: Final = 12  # requests of one owner, all processes together
 LANES: Final = (
     400  # requests of one process; a lane holds no database connection while it waits for an answer
@@ -67,18 +68,25 @@ class WebhookCourier:
         self.secrets_box = secrets_box
         self.sender = sender
         self._lanes: dict[asyncio.Task[None], Key] = {}
+        self._connections = asyncio.Semaphore(CONNECTIONS)
+        self._news = asyncio.Event()
         self._is_stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set; what is on its way then is waited for."""
+        watcher = asyncio.create_task(self._wake_on(stop))
         while not stop.is_set():
             try:
                 await self.start_due()
-            except Unavailable as problem:
+            except Exception as problem:  # noqa: BLE001 - whatever it is, deliveries must not stand still for good
                 log.warning("webhooks_wait", problem=type(problem).__name__)
-            await _sleep(stop, POLL)
+            await self._rest()
         self._is_stopping = True
-        await asyncio.gather(*self._lanes, return_exceptions=True)
+        await asyncio.gather(watcher, *self._lanes, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Look soon: something is about to be due."""
+        self._news.set()
 
     async def start_due(self) -> None:
         """Open a lane for each endpoint that something is due for."""
@@ -100,6 +108,18 @@ class WebhookCourier:
             lane.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
         await self.sender.aclose()
+
+    async def _wake_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._news.set()
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._news.wait(), POLL)
+        except TimeoutError:
+            return
+        self._news.clear()
+        await asyncio.sleep(COMMIT)
 
     def _open_lane(self, key: Key) -> None:
         open_lanes = Counter(self._lanes.values())[key]
@@ -133,7 +153,10 @@ class WebhookCourier:
 
     async def _claim(self, key: Key) -> Claim | None:
         """Take the next delivery in hand: committed before the endpoint hears of it."""
-        async with self.database.owner(key.owner_id, lock=_lock(key.owner_id)) as connection:
+        async with (
+            self._connections,
+            self.database.owner(key.owner_id, lock=_lock(key.owner_id)) as connection,
+        ):
             endpoints, deliveries = (
                 WebhookEndpointRepository(connection),
                 WebhookDeliveryRepository(connection),
@@ -156,13 +179,13 @@ class WebhookCourier:
     async def _record(self, claim: Claim, answer: WebhookAnswer) -> None:
         """Write down what came back, unless the claim ran out and another worker has it."""
         owner_id, endpoint_id = claim.delivery.owner_id, claim.delivery.endpoint_id
-        async with self.database.owner(owner_id) as connection:
+        async with self._connections, self.database.owner(owner_id) as connection:
             endpoints, deliveries = (
                 WebhookEndpointRepository(connection),
                 WebhookDeliveryRepository(connection),
             )
             endpoint = await endpoints.find_locked(endpoint_id)
-            delivery = await deliveries.find(claim.delivery.delivery_id, for_update=True)
+            delivery = await deliveries.find_again(claim.delivery)
             if endpoint is None or delivery is None:
                 return
             if delivery.claimed_until != claim.delivery.claimed_until:
@@ -220,10 +243,3 @@ def _lock(owner_id: int) -> int:
     """Claims of one owner are made in turn, so that none is over the limit."""
     digest = blake2b(f"webhooks:{owner_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
-
-
-async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

@@ -1,7 +1,5 @@
 """Shows what was delivered to whom, and sends it again."""
 
-from typing import Final
-
 from owner.db.database import Database
 from owner.models.entity import Page
 from owner.models.errors import InvalidInput
@@ -11,8 +9,6 @@ from owner.repositories.webhook_deliveries import DeliveryFilter, WebhookDeliver
 from owner.repositories.webhook_endpoints import WebhookEndpointRepository
 from owner.services.ports import Clock
 from owner.services.webhook_endpoints import get_locked, note
-
-RANGE: Final = "range"
 
 
 class WebhookDeliveryService:
@@ -44,9 +40,13 @@ class WebhookDeliveryService:
         now = self.clock.now()
         async with self.database.owner(owner_id) as connection:
             deliveries = WebhookDeliveryRepository(connection)
-            endpoint = await get_locked(connection, (await deliveries.get(delivery_id)).endpoint_id)
+            seen = await deliveries.get(delivery_id)
+            # The endpoint comes first: whoever writes down an answer locks in this order too.
+            endpoint = await get_locked(connection, seen.endpoint_id)
             endpoint.refuse_if_disabled()
-            delivery = await deliveries.get(delivery_id, for_update=True)
+            delivery = await deliveries.find_again(seen)
+            if delivery is None:
+                raise deliveries.missing(delivery_id)
             delivery.replay(at=now)
             await deliveries.save(delivery)
             await WebhookEndpointRepository(connection).wake([endpoint.endpoint_id], at=now)

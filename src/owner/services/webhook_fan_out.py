@@ -1,7 +1,7 @@
 """Writes down, for each event, which endpoints have to be told of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from owner.db.database import Connection
@@ -22,8 +22,9 @@ class WebhookFanOut:
     # From the beginning: endpoints say themselves from which event on they want to be told.
     starts_now = False
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, wake: Callable[[], None]) -> None:
         self.clock = clock
+        self.wake = wake
 
     async def read(self, connection: Connection, owner_id: int, events: Sequence[Event]) -> None:
         endpoints = await WebhookEndpointRepository(connection).list_kept()
@@ -35,7 +36,9 @@ class WebhookFanOut:
             for endpoint in endpoints
             if endpoint.wants(event.type, event.event_id, now=now)
         ]
-        await store_deliveries(connection, owner_id, wanted, now=now)
+        if wanted:
+            await store_deliveries(connection, owner_id, wanted, now=now)
+            self.wake()
 
 
 async def store_deliveries(
@@ -46,8 +49,6 @@ async def store_deliveries(
     now: datetime,
 ) -> None:
     """Number them within their conversations, in the given order, and let workers know."""
-    if not wanted:
-        return
     repository = WebhookEndpointRepository(connection)
     pairs = Counter(
         (endpoint.endpoint_id, event.conv_id) for endpoint, event in wanted if event.conv_id is not None
