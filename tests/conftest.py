@@ -97,6 +97,7 @@ def services(database: Database, clock: "TurnableClock", gateway: FakeGateway, t
         rate_limit_owner_per_minute=0,
         rate_limit_sign_in_per_ip=0,
         rate_limit_sign_in_per_email=0,
+        rate_limit_password_reset=0,
     )
     return bootstrap.wire(settings, database, gateway, FernetBox([new_secret_key()]), clock)
 

@@ -18,6 +18,7 @@ from owner.api.app import create_api
 from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.integrations.disk import DiskMediaStore
+from owner.integrations.smtp import SmtpMailer, SmtpServer
 from owner.integrations.twilio.client import TwilioGateway
 from owner.integrations.twilio.errors import explain
 from owner.integrations.twilio.forms import account_sid, inbound_message
@@ -55,6 +56,7 @@ from owner.services.notes import NoteService
 from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.owner_settings import OwnerSettingsService
 from owner.services.password_links import PasswordLinkService
+from owner.services.password_resets import PasswordResetService
 from owner.services.ports import Clock, MessageGateway
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
@@ -166,7 +168,7 @@ def wire(
     limits = rate_limits(settings)
     detector = ClosureDetector()
     inbound = InboundService(database, clock=clock, detector=detector)
-    links = PasswordLinkService(database, clock=clock, public_url=public_url)
+    links = PasswordLinkService(database, clock=clock, public_url=public_url, mailer=mailer(settings))
     quarantine = QuarantineService(
         database,
         twilio=twilio,
@@ -209,6 +211,7 @@ def wire(
         outbox_sweep=OutboxSweepService(database, clock=clock),
         owner_settings=OwnerSettingsService(database, clock=clock),
         password_links=links,
+        password_resets=PasswordResetService(database, links=links, rate_limits=limits),
         rate_limits=limits,
         reports=ReportService(database, clock=clock, explains=explain),
         sessions=SessionService(database, clock=clock, rate_limits=limits),
@@ -239,6 +242,12 @@ def _allowed_networks(settings: Settings) -> list[IPNetwork]:
             f"OWNER_WEBHOOK_ALLOWED_NETWORKS is no list of networks such as 10.0.0.0/8,fd00::/8: {problem}.",
             field="OWNER_WEBHOOK_ALLOWED_NETWORKS",
         ) from problem
+
+
+def mailer(settings: Settings) -> SmtpMailer | None:
+    """What sends e-mail, where a server is set; raises `Misconfigured`."""
+    url = settings.smtp_url
+    return SmtpMailer(SmtpServer.parse(url.get_secret_value())) if url else None
 
 
 def rate_limits(settings: Settings) -> RateLimitService:

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     quarantine_per_hour: int = Field(default=1_000, ge=0)
     webhook_allowed_networks: str = ""  # CIDRs, comma-separated: private networks that webhooks may go to
     trusted_proxies: str = ""  # addresses and networks, comma-separated, whose X-Forwarded-For is believed
+    smtp_url: SecretStr | None = (
+        None  # mails invitations and reset links; unset means that people hand them on
+    )
     redis_url: SecretStr | None = None  # shared limits; unset means that each process counts for itself
     rate_limit_key_per_minute: int = Field(default=1_200, ge=0)  # requests; 0 turns a limit off
     rate_limit_owner_per_minute: int = Field(default=6_000, ge=0)

@@ -18,6 +18,7 @@ from owner.cli import (
     simulator,
     tenant,
     twilio,
+    user,
     work,
 )
 from owner.models.errors import OwnerError
@@ -36,6 +37,7 @@ app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.add_typer(db.app, name="db", help="The database: its URL, stopping the embedded one.")
 app.add_typer(tenant.app, name="tenant", help="Set up tenants.")
+app.add_typer(user.app, name="user", help="Help people in who forgot their password.")
 app.add_typer(twilio.app, name="twilio", help="Connect Twilio accounts.")
 app.add_typer(secrets.app, name="secrets", help="Make and rotate encryption keys.")
 app.add_typer(quarantine.app, name="quarantine", help="Webhooks that belong to nobody.")

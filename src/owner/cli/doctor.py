@@ -25,7 +25,7 @@ def doctor() -> None:
 
 
 async def _examine(settings: Settings) -> bool:
-    findings = [_key(settings), _public_url(settings), await _redis(settings)]
+    findings = [_key(settings), _public_url(settings), _mail(settings), await _redis(settings)]
     try:
         database = await Database.connect(bootstrap.application_url(settings), pool_size=2)
     except Unavailable as problem:
@@ -52,6 +52,17 @@ def _public_url(settings: Settings) -> bool:
         out.print("[yellow]![/yellow] public URL: OWNER_PUBLIC_URL is not set, so Twilio can't reach this.")
         return True
     return _finding("public URL")
+
+
+def _mail(settings: Settings) -> bool:
+    """Without a mail server people hand links on themselves."""
+    if settings.smtp_url is None:
+        return True
+    try:
+        bootstrap.mailer(settings)
+    except OwnerError as problem:
+        return _finding("mail", problem)
+    return _finding("mail")
 
 
 async def _redis(settings: Settings) -> bool:

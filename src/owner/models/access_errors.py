@@ -1,6 +1,6 @@
 """What can go wrong with people, sessions, links and keys; `errors` draws the whole tree."""
 
-from owner.models.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from owner.models.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 
 
 class SignInRejected(Unauthenticated):
@@ -85,3 +85,9 @@ class SecondFactorMissing(Conflict):
     """No second factor was set up."""
 
     code = "second_factor_missing"
+
+
+class MailNotSent(Unavailable):
+    """The mail server did not take the e-mail."""
+
+    code = "mail_not_sent"

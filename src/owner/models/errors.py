@@ -50,6 +50,7 @@ OwnerError
     ├── DatabaseUnavailable
     ├── SchemaOutdated
     ├── UnsafeDatabaseRole
+    ├── MailNotSent
     └── Misconfigured
 """
 

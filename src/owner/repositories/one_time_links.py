@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from owner.models.access_errors import LinkNotFound
 from owner.models.errors import OwnerError
-from owner.models.one_time_link import OneTimeLink
+from owner.models.one_time_link import LinkPurpose, OneTimeLink
 from owner.repositories.base import BaseRepository
 
 
@@ -22,8 +22,13 @@ class OneTimeLinkRepository(BaseRepository[OneTimeLink]):
         )
         return self.read(row) if row else None
 
-    async def delete_of_user(self, user_id: int) -> None:
-        await self.connection.execute("DELETE FROM one_time_links WHERE user_id = $1", user_id)
+    async def delete_of_user(self, user_id: int, *, purpose: LinkPurpose | None = None) -> None:
+        """Void a person's links: all of them, or those of one purpose."""
+        await self.connection.execute(
+            "DELETE FROM one_time_links WHERE user_id = $1 AND ($2::text IS NULL OR purpose = $2)",
+            user_id,
+            purpose,
+        )
 
     def missing(self, _key: int) -> OwnerError:
         return LinkNotFound()

@@ -27,6 +27,7 @@ from owner.services.notes import NoteService
 from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.owner_settings import OwnerSettingsService
 from owner.services.password_links import PasswordLinkService
+from owner.services.password_resets import PasswordResetService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService
 from owner.services.reports import ReportService
@@ -71,6 +72,7 @@ class Services:
     outbox_sweep: OutboxSweepService
     owner_settings: OwnerSettingsService
     password_links: PasswordLinkService
+    password_resets: PasswordResetService
     quarantine: QuarantineService
     rate_limits: RateLimitService
     reports: ReportService

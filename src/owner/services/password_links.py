@@ -1,4 +1,4 @@
-"""Makes one-time links and lets people set a password by them."""
+"""Makes one-time links, and lets people set a password by them."""
 
 from owner.db.database import Connection, Database, TokenKind
 from owner.models.access_errors import LinkNotFound
@@ -8,27 +8,41 @@ from owner.models.one_time_link import VALID_FOR, LinkPurpose, LinkResponse, lin
 from owner.models.secret_token import hash_token, new_token
 from owner.models.user import User
 from owner.repositories.events import EventRepository
+from owner.repositories.jobs import JobRepository
 from owner.repositories.one_time_links import OneTimeLinkRepository
 from owner.repositories.owners import OwnerRepository
 from owner.repositories.sessions import SessionRepository
 from owner.repositories.users import UserRepository
+from owner.services.link_mail import link_mail
 from owner.services.passwords import hash_password
-from owner.services.ports import Clock
+from owner.services.ports import Clock, Mailer
 
 
 class PasswordLinkService:
-    """One-time links: a person has one at most, and it works once."""
+    """One-time links: a person has one of each purpose at most, and it works once."""
 
-    def __init__(self, database: Database, *, clock: Clock, public_url: str) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock, public_url: str, mailer: Mailer | None = None
+    ) -> None:
         self.database = database
         self.clock = clock
         self.public_url = public_url
+        self.mailer = mailer
+
+    async def hand_out(self, connection: Connection, user: User, purpose: LinkPurpose) -> LinkResponse | None:
+        """Have a worker mail a link, or, where no mail can be sent, return it to be handed on."""
+        if self.mailer is None:
+            return await self.make(connection, user, purpose)
+        await JobRepository(connection).enqueue(
+            "link_wanted", owner_id=user.owner_id, user_id=user.user_id, purpose=purpose
+        )
+        return None
 
     async def make(self, connection: Connection, user: User, purpose: LinkPurpose) -> LinkResponse:
-        """A new link, in the place of one that the person may have; the caller's transaction stores it."""
+        """A new link, in the place of the one that the person may have; the caller's transaction stores it."""
         token, now = new_token(), self.clock.now()
         links = OneTimeLinkRepository(connection)
-        await links.delete_of_user(user.user_id)
+        await links.delete_of_user(user.user_id, purpose=purpose)
         link = await links.add(
             {
                 "owner_id": user.owner_id,
@@ -41,8 +55,27 @@ class PasswordLinkService:
         )
         return LinkResponse(url=link_url(self.public_url, token), token=token, expires_at=link.expires_at)
 
+    async def send(self, owner_id: int, user_id: int, purpose: LinkPurpose) -> None:
+        """Mail a link to a person, unless they were shut out or have accepted the invitation meanwhile.
+
+        The link is made here, so that its token is stored nowhere; a mail that has to be sent again brings another.
+
+        Raises:
+            MailNotSent: try again later.
+        """
+        if self.mailer is None:
+            return
+        async with self.database.owner(owner_id) as connection:
+            user = await UserRepository(connection).find(user_id, for_update=True)
+            owner = await OwnerRepository(connection).get(owner_id)
+            is_needless = purpose is LinkPurpose.INVITATION and user is not None and not user.is_invited
+            if user is None or is_needless or not user.is_active or owner.suspended_at is not None:
+                return
+            link = await self.make(connection, user, purpose)
+        await self.mailer.send(link_mail(user, owner, link, purpose))
+
     async def set_password(self, token: str, password: str) -> None:
-        """Use a link up; every session of the person ends.
+        """Use a link up; every session and every other link of the person ends.
 
         Raises:
             LinkNotFound: it was used, replaced, is too old, or its person or company is shut out.
@@ -53,16 +86,17 @@ class PasswordLinkService:
                 raise LinkNotFound  # before the slow hash, which a stranger could keep us busy with
         password_hash = await hash_password(password)
         async with self.database.owner_of(TokenKind.ONE_TIME_LINK, token_hash) as connection:
-            link = await OneTimeLinkRepository(connection).take(token_hash)
+            links, users = OneTimeLinkRepository(connection), UserRepository(connection)
+            link = await links.take(token_hash)
             if link is None or link.is_over(now=now):
                 raise LinkNotFound
-            users = UserRepository(connection)
             user = await users.get(link.user_id, for_update=True)
             owner = await OwnerRepository(connection).get(link.owner_id)
             if not user.is_active or owner.suspended_at is not None:
                 raise LinkNotFound
             user.set_password(password_hash, at=now)
             await users.save(user)
+            await links.delete_of_user(user.user_id)
             await SessionRepository(connection).delete_of_user(user.user_id)
             actor = Actor(ActorKind.USER, user.user_id)
             event = NewEvent("user.password_set", actor, data={"user_id": user.user_id})

@@ -108,6 +108,22 @@ class MediaStore(Protocol):
     async def delete(self, key: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A letter to one person, in plain text."""
+
+    to: str
+    subject: str
+    text: str = field(repr=False)
+
+
+class Mailer(Protocol):
+    """Sends e-mail."""
+
+    async def send(self, mail: Mail) -> None:
+        """Hand a mail over; raises `MailNotSent`."""
+
+
 class SendRate(Protocol):
     """Keeps each sender below its rate."""
 

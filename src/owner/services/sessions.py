@@ -1,6 +1,5 @@
 """Signs people in and out."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from owner.models.owner import Owner
 from owner.models.principal import Principal
 from owner.models.secret_token import hash_token
 from owner.models.session import Session, SessionCreate, SessionCreated, Visitor, new_session_token
-from owner.models.user import User
+from owner.models.user import User, hash_email
 from owner.repositories.directory import Directory
 from owner.repositories.events import EventRepository
 from owner.repositories.owners import OwnerRepository
@@ -123,11 +122,6 @@ class SessionService:
             user_id=user.user_id,
             expires_at=session.expires_at,
         )
-
-
-def hash_email(email: str) -> bytes:
-    """What the directory knows of an e-mail; the database computes the same."""
-    return hashlib.sha256(email.encode()).digest()
 
 
 async def _with_password(password: str, people: Sequence[_Person]) -> list[_Person]:

@@ -111,4 +111,4 @@ class UserService:
     ) -> LinkResponse | None:
         event = NewEvent("user.invited", caller.actor, data={"user_id": user.user_id, "role": user.role})
         await EventRepository(connection).add_all(caller.owner_id, [event])
-        return await self.links.make(connection, user, LinkPurpose.INVITATION)
+        return await self.links.hand_out(connection, user, LinkPurpose.INVITATION)

@@ -6,6 +6,7 @@ from typing import Final
 
 from pgqueuer.domain.errors import RetryRequested
 
+from owner.models.one_time_link import LinkPurpose
 from owner.services.catalog import Services
 
 Job = Callable[..., Awaitable[None]]
@@ -22,6 +23,16 @@ async def message_queued(services: Services, *, owner_id: int, conv_id: int) -> 
 async def media_arrived(services: Services, *, owner_id: int, media_id: int) -> None:
     """Fetch a file of a message."""
     await services.media.fetch(owner_id, media_id)
+
+
+async def password_reset_asked(services: Services, *, email_hash: str) -> None:
+    """Find the people who have an e-mail."""
+    await services.password_resets.answer(email_hash)
+
+
+async def link_wanted(services: Services, *, owner_id: int, user_id: int, purpose: str) -> None:
+    """Mail a person a link."""
+    await services.password_links.send(owner_id, user_id, LinkPurpose(purpose))
 
 
 async def conversations_due(services: Services) -> None:
@@ -44,7 +55,12 @@ async def housekeeping_due(services: Services) -> None:
     await services.housekeeping.tidy()
 
 
-JOBS: Final[dict[str, Job]] = {"message_queued": message_queued, "media_arrived": media_arrived}
+JOBS: Final[dict[str, Job]] = {
+    "message_queued": message_queued,
+    "media_arrived": media_arrived,
+    "password_reset_asked": password_reset_asked,
+    "link_wanted": link_wanted,
+}
 
 SCHEDULES: Final[dict[str, tuple[str, Callable[[Services], Awaitable[None]]]]] = {
     "conversations_due": ("* * * * * */30", conversations_due),

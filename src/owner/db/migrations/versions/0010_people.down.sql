@@ -1,7 +1,7 @@
 SET LOCAL lock_timeout = '5s';
 
 DROP FUNCTION platform_key_add, platform_key_use, platform_key_list, platform_key_revoke, platform_owner_list,
-    platform_answer_find, platform_answer_put;
+    platform_answer_find, platform_answer_put, platform_answer_list, platform_answer_replace;
 DROP POLICY platform ON owners;
 REVOKE ALL ON owners FROM owner_platform;
 DROP TABLE platform_idempotency_keys, platform_keys;

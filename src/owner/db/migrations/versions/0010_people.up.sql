@@ -193,6 +193,19 @@ AS $$
     VALUES (key, fingerprint, status, body, media_type, moment);
 $$;
 
+-- For the rotation of the key that answers are encrypted with.
+CREATE FUNCTION platform_answer_list() RETURNS TABLE (key text, body bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+    SELECT kept.key, kept.body FROM public.platform_idempotency_keys AS kept
+$$;
+
+CREATE FUNCTION platform_answer_replace(wanted text, former bytea, renewed bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+    UPDATE public.platform_idempotency_keys AS kept SET body = renewed WHERE kept.key = wanted AND kept.body = former
+$$;
+
 DO $$
 DECLARE
     function_name regprocedure;
