@@ -57,10 +57,13 @@ from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.owner_settings import OwnerSettingsService
 from owner.services.password_links import PasswordLinkService
 from owner.services.password_resets import PasswordResetService
+from owner.services.platform_keys import PlatformKeyService
 from owner.services.ports import Clock, MessageGateway
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
 from owner.services.reports import ReportService
+from owner.services.second_factor import SecondFactorCodes, SecondFactorService
+from owner.services.secret_rotation import SecretRotationService
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.services.sessions import SessionService
 from owner.services.tenants import TenantService
@@ -168,6 +171,8 @@ def wire(
     limits = rate_limits(settings)
     detector = ClosureDetector()
     inbound = InboundService(database, clock=clock, detector=detector)
+    account = AccountService(database, clock=clock, rate_limits=limits)
+    codes = SecondFactorCodes(box)
     links = PasswordLinkService(database, clock=clock, public_url=public_url, mailer=mailer(settings))
     quarantine = QuarantineService(
         database,
@@ -188,7 +193,7 @@ def wire(
         trusted_proxies=TrustedProxies.parse(settings.trusted_proxies),
         access=AccessService(database, clock=clock),
         closure_trial=ClosureTrialService(database, detector=detector),
-        account=AccountService(database, clock=clock, rate_limits=limits),
+        account=account,
         api_keys=ApiKeyService(database, clock=clock),
         canned_replies=CannedReplyService(database, clock=clock),
         conversation_reads=ConversationReadService(database),
@@ -212,10 +217,15 @@ def wire(
         owner_settings=OwnerSettingsService(database, clock=clock),
         password_links=links,
         password_resets=PasswordResetService(database, links=links, rate_limits=limits),
+        platform_keys=PlatformKeyService(database, clock=clock),
         rate_limits=limits,
         reports=ReportService(database, clock=clock, explains=explain),
-        sessions=SessionService(database, clock=clock, rate_limits=limits),
-        tenants=TenantService(database),
+        second_factor=SecondFactorService(
+            database, clock=clock, secrets_box=box, account=account, codes=codes
+        ),
+        secret_rotation=SecretRotationService(database, secrets_box=box),
+        sessions=SessionService(database, clock=clock, rate_limits=limits, codes=codes),
+        tenants=TenantService(database, clock=clock),
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
         users=UserService(database, clock=clock, links=links),

@@ -235,6 +235,33 @@ def test_connecting_an_account_prints_its_urls_and_calls_twilio_only_to_verify(
         assert json.loads(place.say(*words, *numbers, "--json")) == answer
 
 
+def test_who_forgot_the_password_gets_a_link_from_the_operator(external: Place, owner_id: str) -> None:
+    link = json.loads(external.say("user", "reset-password", "--email", "Bruno@example.com", "--json"))
+    named = external.say("user", "reset-password", "--email", "bruno@example.com", "--owner", owner_id)
+
+    assert link.keys() == {"url", "token", "expires_at"}
+    assert link["url"] == f"https://owner.example/inbox/password?token={link['token']}"
+    assert "https://owner.example/inbox/password?token=" in named
+    assert external.refuses("user", "reset-password", "--email", "eve@example.com") == (
+        "There is no person with this e-mail."
+    )
+    assert external.refuses("user", "reset-password", "--email", "eve").startswith("--email: ")
+
+
+def test_platform_keys_are_made_listed_and_revoked(external: Place) -> None:
+    made = json.loads(external.say("platform-key", "create", "billing", "--json"))
+    listed = external.say("platform-key", "list")
+    revoked = external.say("platform-key", "revoke", str(made["platform_key_id"]))
+
+    assert made.keys() == {"platform_key_id", "platform_key"}
+    assert made["platform_key"].startswith("op_")
+    assert "billing" in listed
+    assert made["platform_key"] not in listed
+    assert revoked == f"Platform key {made['platform_key_id']} is revoked."
+    assert external.refuses("platform-key", "revoke", "12345") == "There is no platform key 12345."
+    assert external.refuses("platform-key", "create", "  ").startswith("--name: ")
+
+
 def test_secrets_are_rotated_to_the_newest_key_and_then_the_former_may_go(
     external: Place, owner_id: str
 ) -> None:
@@ -243,7 +270,7 @@ def test_secrets_are_rotated_to_the_newest_key_and_then_the_former_may_go(
 
     rotated = external.with_settings(OWNER_SECRET_KEY=f"{newest}, {former}").say("secrets", "rotate")
 
-    assert rotated.startswith("Twilio accounts that now use the newest key: ")
+    assert rotated.startswith("Secrets that now use the newest key: ")
     assert external.with_settings(OWNER_SECRET_KEY=newest).say("secrets", "rotate") == rotated
     assert external.refuses("secrets", "rotate") == (
         "A stored secret was encrypted with a key that is not in OWNER_SECRET_KEY: add the former key at the end."

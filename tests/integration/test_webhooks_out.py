@@ -382,7 +382,7 @@ async def test_an_encryption_key_can_be_replaced(
         acme.owner_id, endpoint.endpoint_id, former_signs_for=timedelta(hours=1), by=SYSTEM
     )
 
-    await both.webhook_endpoints._rotate_secrets_of(acme.owner_id)
+    await both.secret_rotation.rotate_of(acme.owner_id)
 
     stored = await reload(both, endpoint)
     box = FernetBox([new])

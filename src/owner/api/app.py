@@ -25,6 +25,7 @@ from owner.api import (
     owners,
     password_resets,
     reports,
+    second_factor,
     sessions,
     users,
     webhook_deliveries,
@@ -51,7 +52,8 @@ REST: Final = (  # one per line, in the order of the API's page
     closure,
     reports,
     sessions,
-    account,
+    second_factor,
+    account,  # before `users`, whose paths hold its own
     users,
     password_resets,
     api_keys,

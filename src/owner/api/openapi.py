@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from owner.api.errors import Problem
-from owner.api.routing import IDEMPOTENT, PERMISSION
+from owner.api.routing import IDEMPOTENT, OR_PLATFORM, PERMISSION
 from owner.models.permissions import PLATFORM, ROLES, Permission
 
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -114,12 +114,13 @@ def _tell_permission(operation: dict[str, Any]) -> None:
         return
     operation[PERMISSION] = named
     permission = Permission(named)
+    lets_platform_in = operation.pop(OR_PLATFORM, False) or permission in PLATFORM
     holders = [role.value for role in ROLES[permission]]
     people = ", ".join(sorted(holders)) or "nobody"
     programs = {
         Permission.SELF: "not for API keys",
         Permission.OWNERS_WRITE: "platform keys only",
-    }.get(permission, "API keys with this scope" + (", platform keys" if permission in PLATFORM else ""))
+    }.get(permission, "API keys with this scope" + (", platform keys" if lets_platform_in else ""))
     sentence = f"Permission: `{permission}` — {people}; {programs}."
     operation["description"] = f"{operation.get('description', '')}\n\n{sentence}".strip()
 

@@ -19,6 +19,7 @@ from owner.services.rate_limits import Allowance
 
 PERMISSION: Final = "x-permission"
 IDEMPOTENT: Final = "x-idempotent"
+OR_PLATFORM: Final = "x-or-platform"
 IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -29,12 +30,16 @@ IDEMPOTENCY_KEY: Final = {
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def needs(permission: Permission | None, *, creates: bool = False, **extra: Any) -> dict[str, Any]:
+def needs(
+    permission: Permission | None, *, creates: bool = False, or_platform: bool = False, **extra: Any
+) -> dict[str, Any]:
     """What a route's decorator is given: who may call it (None: everybody), and whether it makes something.
 
-    `extra` goes into the operation's description in OpenAPI, such as examples.
+    `or_platform` lets the operator's keys in too, which don't have the permission elsewhere. `extra` goes into the operation's description in OpenAPI, such as examples.
     """
     described: dict[str, Any] = {PERMISSION: permission, **extra}
+    if or_platform:
+        described[OR_PLATFORM] = True
     if creates:
         described[IDEMPOTENT] = True
         described["parameters"] = [*described.get("parameters", ()), IDEMPOTENCY_KEY]
@@ -52,10 +57,13 @@ class Route(APIRoute):
         permission: Permission | None = extra[PERMISSION]
         known = _query_parameters(self.dependant)
         is_idempotent = extra.get(IDEMPOTENT, False)
+        or_platform = extra.get(OR_PLATFORM, False)
 
         async def handler(request: Request) -> Response:
             # Kept for refusals too: they are told what is left as well.
-            allowance = request.state.allowance = await _admit(request, permission) if permission else None
+            allowance = request.state.allowance = (
+                await _admit(request, permission, or_platform=or_platform) if permission else None
+            )
             _refuse_unknown_parameters(request, known)
             is_repeatable = is_idempotent and "idempotency-key" in request.headers
             response = await (_once(request, handle) if is_repeatable else handle(request))
@@ -73,13 +81,14 @@ def _query_parameters(dependant: Dependant) -> set[str]:
     }
 
 
-async def _admit(request: Request, permission: Permission) -> Allowance | None:
+async def _admit(request: Request, permission: Permission, *, or_platform: bool) -> Allowance | None:
     """Find out who calls, refuse who may not, count the request; the route finds the caller in the state."""
     services = cast("Services", request.state.services)
     caller = await services.access.authenticate(_bearer_token(request.headers))
     structlog.contextvars.bind_contextvars(owner_id=caller.owner_id)
     request.state.caller = caller
-    caller.require(permission)
+    if not (or_platform and caller.is_platform):
+        caller.require(permission)
     return await services.rate_limits.count_request(caller)
 
 

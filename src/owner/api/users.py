@@ -80,6 +80,14 @@ async def invite_user_again(user_id: UserId, services: UseCases, caller: Caller)
     return _invited(*await services.users.invite_again(caller, user_id))
 
 
+@router.delete(
+    "/{user_id}/second-factor", status_code=status.HTTP_204_NO_CONTENT, **needs(Permission.USERS_WRITE)
+)
+async def reset_second_factor(user_id: UserId, services: UseCases, caller: Caller) -> None:
+    """Take a person's second factor away, because it is lost. One's own takes password and code."""
+    await services.second_factor.reset(caller, user_id)
+
+
 def _invited(user: User, link: LinkResponse | None) -> UserInvited:
     shown = UserResponse.model_validate(user)
     return UserInvited(**shown.model_dump(), invitation=link)

@@ -12,6 +12,7 @@ from owner.cli import (
     demo,
     doctor,
     migrate,
+    platform_key,
     quarantine,
     secrets,
     serve,
@@ -37,6 +38,7 @@ app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 app.add_typer(db.app, name="db", help="The database: its URL, stopping the embedded one.")
 app.add_typer(tenant.app, name="tenant", help="Set up tenants.")
+app.add_typer(platform_key.app, name="platform-key", help="Keys for programs that create and suspend owners.")
 app.add_typer(user.app, name="user", help="Help people in who forgot their password.")
 app.add_typer(twilio.app, name="twilio", help="Connect Twilio accounts.")
 app.add_typer(secrets.app, name="secrets", help="Make and rotate encryption keys.")

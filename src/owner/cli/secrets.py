@@ -3,7 +3,6 @@
 import typer
 
 from owner.cli.context import out, with_services
-from owner.services.catalog import Services
 from owner.services.secrets_box import new_secret_key
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,12 +17,5 @@ def generate() -> None:
 @app.command()
 def rotate() -> None:
     """Encrypt every stored secret with the newest key of OWNER_SECRET_KEY; then the others may go."""
-    accounts, endpoints = with_services(_rotate)
-    out.print(
-        f"Twilio accounts that now use the newest key: {accounts}; webhook endpoints: {endpoints}."
-        " Former keys may leave OWNER_SECRET_KEY."
-    )
-
-
-async def _rotate(services: Services) -> tuple[int, int]:
-    return await services.twilio.rotate_secrets(), await services.webhook_endpoints.rotate_secrets()
+    count = with_services(lambda services: services.secret_rotation.rotate())
+    out.print(f"Secrets that now use the newest key: {count}. Former keys may leave OWNER_SECRET_KEY.")

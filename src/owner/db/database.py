@@ -18,6 +18,7 @@ Connection: TypeAlias = (
     "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 )
 
+PLATFORM_ID: Final = 0  # in the place of an owner's id, for who operates the product; no owner has it
 _CONNECT_TIMEOUT: Final = 10.0
 _request: "ContextVar[tuple[int, Connection] | None]" = ContextVar("request", default=None)
 _noted: "ContextVar[set[int] | None]" = ContextVar("noted", default=None)
@@ -92,10 +93,10 @@ class Database:
 
         `lock` is a key that is held until the end, so that what happens to one customer happens in turn.
         Setting, lock and BEGIN travel in one round trip, which is why they are no parameters. Within a `request`
-        of the same tenant it becomes part of that transaction.
+        of the same tenant, or of the platform, it becomes part of that transaction.
         """
         if (connection := _joined(owner_id)) is not None:
-            async with _savepoint(connection):
+            async with _savepoint(connection), _seeing(connection, owner_id):
                 if lock is not None:
                     await connection.execute(f"SELECT pg_advisory_xact_lock({int(lock)})")
                 yield connection
@@ -117,7 +118,10 @@ class Database:
 
     @asynccontextmanager
     async def request(self, owner_id: int, *, lock: int | None = None) -> AsyncIterator[Connection]:
-        """One transaction for all that a request does: each `owner` and `system` inside becomes part of it."""
+        """One transaction for all that a request does: each `owner` and `system` inside becomes part of it.
+
+        `PLATFORM_ID` is for a caller who has no owner; what it does to tenants becomes part of it too.
+        """
         async with self._transaction(_begin(owner_id, lock)) as connection:
             token = _request.set((owner_id, connection))
             try:
@@ -217,9 +221,22 @@ def _begin(owner_id: int, lock: int | None) -> str:
 
 
 def _joined(owner_id: int) -> "Connection | None":
-    """The connection of the request that is going on, if it is this tenant's."""
+    """The connection of the request that is going on, if it is this tenant's or the platform's."""
     request = _request.get()
-    return request[1] if request is not None and request[0] == owner_id else None
+    return request[1] if request is not None and request[0] in {owner_id, PLATFORM_ID} else None
+
+
+@asynccontextmanager
+async def _seeing(connection: Connection, owner_id: int) -> AsyncIterator[None]:
+    """See a tenant within a platform's request, and what was seen before afterwards; a failed savepoint restores that too."""
+    request = _request.get()
+    if request is None or request[0] == owner_id:
+        yield
+        return
+    former = await connection.fetchval("SELECT current_setting('app.owner_id')")
+    await connection.execute(f"SET LOCAL app.owner_id = '{int(owner_id)}'")
+    yield
+    await connection.execute(f"SET LOCAL app.owner_id = '{int(former)}'")
 
 
 @asynccontextmanager

@@ -224,6 +224,14 @@ class OwnerUpdate(Update):
     texts: TextsUpdate = Field(default_factory=absent)
 
 
+class OwnerCreated(DTO):
+    """A tenant that was made just now; `api_key` has every scope and is shown this once."""
+
+    owner_id: int
+    user_id: int
+    api_key: str = Field(repr=False)
+
+
 class OwnerResponse(DTO):
     """A tenant as the API shows it."""
 

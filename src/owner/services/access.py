@@ -1,15 +1,17 @@
 """Tells who calls, for which owner, by the key or token that came along."""
 
-from owner.db.database import Database, TokenKind
+from owner.db.database import PLATFORM_ID, Database, TokenKind
 from owner.models.api_key import API_KEY_PREFIX
 from owner.models.enums import ActorKind
 from owner.models.errors import Unauthenticated
 from owner.models.event import Actor
-from owner.models.permissions import permissions_of_role
+from owner.models.permissions import PLATFORM, permissions_of_role
+from owner.models.platform_key import PLATFORM_KEY_PREFIX
 from owner.models.principal import Principal
 from owner.models.secret_token import hash_token
 from owner.models.session import SESSION_PREFIX
 from owner.repositories.api_keys import ApiKeyRepository
+from owner.repositories.platform import PlatformRepository
 from owner.repositories.sessions import SessionRepository
 from owner.services.ports import Clock
 
@@ -22,12 +24,16 @@ class AccessService:
         self.clock = clock
 
     async def authenticate(self, token: str) -> Principal:
-        """The caller that a key or a session belongs to.
+        """The caller that a key or a session belongs to, told apart by how it begins.
 
         Raises:
             Unauthenticated: it is unknown, expired or revoked, or its owner is suspended.
         """
-        known_by = {API_KEY_PREFIX: self._api_key, SESSION_PREFIX: self._session}
+        known_by = {
+            API_KEY_PREFIX: self._api_key,
+            SESSION_PREFIX: self._session,
+            PLATFORM_KEY_PREFIX: self._platform_key,
+        }
         find = known_by.get(token[: len(API_KEY_PREFIX)])
         caller = await find(hash_token(token)) if find else None
         if caller is None:
@@ -62,3 +68,8 @@ class AccessService:
             role,
             session.session_id,
         )
+
+    async def _platform_key(self, key_hash: bytes) -> Principal | None:
+        async with self.database.system() as connection:
+            key_id = await PlatformRepository(connection).use_key(key_hash, at=self.clock.now())
+        return None if key_id is None else Principal(PLATFORM_ID, Actor(ActorKind.PLATFORM, key_id), PLATFORM)

@@ -28,9 +28,12 @@ from owner.services.outbox_sweep import OutboxSweepService
 from owner.services.owner_settings import OwnerSettingsService
 from owner.services.password_links import PasswordLinkService
 from owner.services.password_resets import PasswordResetService
+from owner.services.platform_keys import PlatformKeyService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService
 from owner.services.reports import ReportService
+from owner.services.second_factor import SecondFactorService
+from owner.services.secret_rotation import SecretRotationService
 from owner.services.sessions import SessionService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
@@ -73,9 +76,12 @@ class Services:
     owner_settings: OwnerSettingsService
     password_links: PasswordLinkService
     password_resets: PasswordResetService
+    platform_keys: PlatformKeyService
     quarantine: QuarantineService
     rate_limits: RateLimitService
     reports: ReportService
+    second_factor: SecondFactorService
+    secret_rotation: SecretRotationService
     sessions: SessionService
     tenants: TenantService
     timeouts: TimeoutService

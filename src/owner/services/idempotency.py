@@ -4,14 +4,15 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic_core import from_json, to_json
 
-from owner.db.database import Database
+from owner.db.database import PLATFORM_ID, Connection, Database
 from owner.models.errors import IdempotencyKeyReused, InvalidInput
 from owner.repositories.idempotency_keys import IdempotencyKeyRepository, KeptAnswer
+from owner.repositories.platform import PlatformRepository
 from owner.services.ports import Clock, SecretBox
 
 KEPT_FOR: Final = timedelta(hours=24)
@@ -71,18 +72,12 @@ class IdempotencyService:
             IdempotencyKeyReused: the key came with another request.
         """
         async with self.database.request(owner_id, lock=_lock(owner_id, identity)) as connection:
-            keys = IdempotencyKeyRepository(connection)
-            now = self.clock.now()
-            kept = await keys.find(identity.key, kept_since=now - KEPT_FOR)
+            keys = _Kept(connection, owner_id, at=self.clock.now())
+            kept = await keys.find(identity.key)
             if kept is not None:
                 return self._replay(kept, identity)
             answer = await produce()
-            await keys.put(
-                owner_id,
-                identity.key,
-                self._kept(answer, identity),
-                at=now,
-            )
+            await keys.put(identity.key, self._kept(answer, identity))
             return answer
 
     def _kept(self, answer: Answer, identity: RequestIdentity) -> KeptAnswer:
@@ -95,6 +90,28 @@ class IdempotencyService:
             raise IdempotencyKeyReused(field="Idempotency-Key")
         body = self.secrets_box.decrypt(kept.body).encode()
         return Answer(kept.status, body, kept.media_type, is_replayed=True)
+
+
+class _Kept:
+    """Where answers are kept: with the owner, or with the platform for callers who have none."""
+
+    def __init__(self, connection: Connection, owner_id: int, *, at: datetime) -> None:
+        self.connection = connection
+        self.owner_id = owner_id
+        self.at = at
+        self.kept_since = at - KEPT_FOR
+
+    async def find(self, key: str) -> KeptAnswer | None:
+        if self.owner_id == PLATFORM_ID:
+            return await PlatformRepository(self.connection).find_answer(key, kept_since=self.kept_since)
+        return await IdempotencyKeyRepository(self.connection).find(key, kept_since=self.kept_since)
+
+    async def put(self, key: str, answer: KeptAnswer) -> None:
+        if self.owner_id == PLATFORM_ID:
+            platform = PlatformRepository(self.connection)
+            await platform.put_answer(key, answer, at=self.at, kept_since=self.kept_since)
+            return
+        await IdempotencyKeyRepository(self.connection).put(self.owner_id, key, answer, at=self.at)
 
 
 def _lock(owner_id: int, identity: RequestIdentity) -> int:

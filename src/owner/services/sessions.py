@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from owner.db.database import Connection, Database
-from owner.models.access_errors import OwnerChoiceRequired, SignInRejected
+from owner.models.access_errors import OwnerChoiceRequired, SecondFactorRequired, SignInRejected
 from owner.models.entity import Page
 from owner.models.enums import ActorKind
 from owner.models.event import Actor, NewEvent
@@ -21,6 +21,7 @@ from owner.repositories.users import UserRepository
 from owner.services.passwords import hash_password, is_outdated, is_password
 from owner.services.ports import Clock
 from owner.services.rate_limits import RateLimitService
+from owner.services.second_factor import SecondFactorCodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,18 @@ class _Person:
 class SessionService:
     """Sessions of people: by e-mail and password, until they end."""
 
-    def __init__(self, database: Database, *, clock: Clock, rate_limits: RateLimitService) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        rate_limits: RateLimitService,
+        codes: SecondFactorCodes,
+    ) -> None:
         self.database = database
         self.clock = clock
         self.rate_limits = rate_limits
+        self.codes = codes
 
     async def sign_in(self, wanted: SessionCreate, visitor: Visitor) -> SessionCreated:
         """Begin a session. Whether an e-mail is known is told by neither the answer nor the time it takes.
@@ -47,6 +56,7 @@ class SessionService:
         Raises:
             SignInRejected: no person with this e-mail has this password.
             OwnerChoiceRequired: several have, at different companies.
+            SecondFactorRequired: the code is missing, wrong, or was used before.
             RateLimited: too many tries with this e-mail, or from there.
         """
         await self.rate_limits.count_sign_in(email=wanted.email, address=visitor.address)
@@ -100,8 +110,10 @@ class SessionService:
             current = await UserRepository(connection).get(user.user_id, for_update=True)
             if not current.is_active or current.password_hash != user.password_hash:
                 raise SignInRejected  # something changed since the password was compared
-            if renewed is not None:
-                current.password_hash = renewed
+            if current.has_second_factor:
+                await self._take_code(connection, current, wanted.totp_code)
+            current.password_hash = renewed or current.password_hash
+            if renewed or current.has_second_factor:
                 await UserRepository(connection).save(current)
             await SessionRepository(connection).delete_over(user.user_id, now=now)
             session = await SessionRepository(connection).add(
@@ -122,6 +134,14 @@ class SessionService:
             user_id=user.user_id,
             expires_at=session.expires_at,
         )
+
+    async def _take_code(self, connection: Connection, user: User, code: str | None) -> None:
+        if code is None:
+            raise SecondFactorRequired(field="totp_code")
+        if not await self.codes.take(connection, user, code, at=self.clock.now()):
+            raise SecondFactorRequired(
+                "The code is wrong, or it was used already; send the next one.", field="totp_code"
+            )
 
 
 async def _with_password(password: str, people: Sequence[_Person]) -> list[_Person]:

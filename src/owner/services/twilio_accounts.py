@@ -123,24 +123,6 @@ class TwilioService:
             f"sid:{account_sid}", lambda directory: directory.accounts_by_sid(account_sid), fresh=fresh
         )
 
-    async def rotate_secrets(self) -> int:
-        """Encrypt every stored token with the newest key. Returns the number of accounts."""
-        async with self.database.system() as connection:
-            owner_ids = await Directory(connection).owner_ids()
-        return sum([await self._rotate_secrets_of(owner_id) for owner_id in owner_ids])
-
-    async def _rotate_secrets_of(self, owner_id: int) -> int:
-        async with self.database.owner(owner_id) as connection:
-            repository = TwilioAccountRepository(connection)
-            accounts = await repository.list_where()
-            for account in accounts:
-                account.auth_token_encrypted = self.secrets_box.rotate(account.auth_token_encrypted)
-                if account.previous_auth_token_encrypted is not None:
-                    former = self.secrets_box.rotate(account.previous_auth_token_encrypted)
-                    account.previous_auth_token_encrypted = former
-                await repository.save(account)
-        return len(accounts)
-
     def credentials(self, account: TwilioAccount) -> Credentials:
         return Credentials(account.account_sid, self.secrets_box.decrypt(account.auth_token_encrypted))
 

@@ -19,7 +19,6 @@ from owner.models.webhook_endpoint import (
     new_secret,
     refuse_forbidden_url,
 )
-from owner.repositories.directory import Directory
 from owner.repositories.events import EventRepository
 from owner.repositories.webhook_deliveries import WebhookDeliveryRepository
 from owner.repositories.webhook_endpoints import WebhookEndpointRepository
@@ -152,24 +151,6 @@ class WebhookEndpointService:
             )
             await store_deliveries(connection, owner_id, [(endpoint, event)], now=now)
             return await WebhookDeliveryRepository(connection).get_of_event(endpoint_id, event.event_id)
-
-    async def rotate_secrets(self) -> int:
-        """Encrypt every stored secret with the newest key. Returns the number of endpoints."""
-        async with self.database.system() as connection:
-            owner_ids = await Directory(connection).owner_ids()
-        return sum([await self._rotate_secrets_of(owner_id) for owner_id in owner_ids])
-
-    async def _rotate_secrets_of(self, owner_id: int) -> int:
-        async with self.database.owner(owner_id) as connection:
-            repository = WebhookEndpointRepository(connection)
-            endpoints = await repository.list_locked()
-            for endpoint in endpoints:
-                endpoint.secret_encrypted = self.secrets_box.rotate(endpoint.secret_encrypted)
-                if endpoint.former_secret_encrypted is not None:
-                    former = self.secrets_box.rotate(endpoint.former_secret_encrypted)
-                    endpoint.former_secret_encrypted = former
-                await repository.save(endpoint)
-        return len(endpoints)
 
     async def _switch(
         self, connection: Connection, endpoint: WebhookEndpoint, by: Actor, *, on: bool
