@@ -209,7 +209,7 @@ async def test_deliveries_are_replayed_one_or_a_range(
     everything, counted = await call(
         api, "POST", f"{ENDPOINTS}/{endpoint.endpoint_id}/replay", {"since": first.created_at.isoformat()}
     )
-    nothing, problem = await call(
+    nothing, none = await call(
         api,
         "POST",
         f"{ENDPOINTS}/{endpoint.endpoint_id}/replay",
@@ -217,10 +217,10 @@ async def test_deliveries_are_replayed_one_or_a_range(
     )
     await services.webhook_courier.deliver(acme.owner_id, endpoint.endpoint_id)
 
-    assert (one, everything, nothing) == (202, 202, 422)
+    assert (one, everything, nothing) == (202, 202, 202)
     assert (replayed["status"], replayed["webhook_id"]) == ("PENDING", first.webhook_id)
     assert counted == {"replayed": 2, "next_cursor": None}
-    assert problem["field"] == "until"
+    assert none == {"replayed": 0, "next_cursor": None}
     assert consumer.ids == [first.webhook_id, second.webhook_id] * 2
 
 

@@ -116,11 +116,18 @@ async def test_webhook_endpoint(
     **needs(Permission.WEBHOOKS_WRITE, creates=True),
 )
 async def replay_webhook_range(
-    endpoint_id: EndpointId, replay: WebhookReplay, services: UseCases, caller: Caller
+    endpoint_id: EndpointId,
+    replay: WebhookReplay,
+    services: UseCases,
+    caller: Caller,
+    cursor: Cursor = None,
 ) -> WebhookReplayResponse:
-    """Send again what happened in a time, each with the `webhook-id` that it had; at most 10,000 at a call."""
+    """Send again what happened in a time, each with the `webhook-id` that it had.
+
+    At most 10,000 at a call: call again with `cursor` while there is a `next_cursor`.
+    """
     return await services.webhook_deliveries.replay_range(
-        caller.owner_id, endpoint_id, replay, by=caller.actor
+        caller.owner_id, endpoint_id, replay, cursor=cursor, by=caller.actor
     )
 
 

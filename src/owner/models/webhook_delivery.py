@@ -222,9 +222,6 @@ class WebhookReplay(DTO):
     since: GivenMoment = Field(description="Events of this moment and later.")
     until: GivenMoment | None = Field(default=None, description="Events before this moment; null: until now.")
     only_failed: bool = Field(default=False, description="Leave out what was delivered.")
-    cursor: str | None = Field(
-        default=None, max_length=500, description="`next_cursor` of the answer before, for what is left."
-    )
 
 
 class WebhookReplayResponse(DTO):

@@ -2,7 +2,6 @@
 
 from owner.db.database import Database
 from owner.models.entity import Page
-from owner.models.errors import InvalidInput
 from owner.models.event import Actor
 from owner.models.webhook_delivery import WebhookDelivery, WebhookReplay, WebhookReplayResponse
 from owner.repositories.webhook_deliveries import DeliveryFilter, WebhookDeliveryRepository
@@ -54,7 +53,7 @@ class WebhookDeliveryService:
         return delivery
 
     async def replay_range(
-        self, owner_id: int, endpoint_id: int, replay: WebhookReplay, *, by: Actor
+        self, owner_id: int, endpoint_id: int, replay: WebhookReplay, *, cursor: str | None = None, by: Actor
     ) -> WebhookReplayResponse:
         """Send an endpoint again what happened in a time, each with the id that it had.
 
@@ -62,17 +61,14 @@ class WebhookDeliveryService:
             WebhookEndpointDisabled: it would not be sent.
         """
         now = self.clock.now()
-        until = replay.until or now
-        if until <= replay.since:
-            raise InvalidInput("until: it has to be later than since.", field="until")
         async with self.database.owner(owner_id) as connection:
             endpoint = await get_locked(connection, endpoint_id)
             endpoint.refuse_if_disabled()
             count, next_cursor = await WebhookDeliveryRepository(connection).replay(
                 endpoint_id,
-                DeliveryFilter(since=replay.since, until=until),
+                DeliveryFilter(since=replay.since, until=replay.until or now),
                 only_failed=replay.only_failed,
-                cursor=replay.cursor,
+                cursor=cursor,
                 now=now,
             )
             if count:
