@@ -23,6 +23,7 @@ from owner.integrations.twilio.client import TwilioGateway
 from owner.integrations.twilio.errors import explain
 from owner.integrations.twilio.forms import account_sid, inbound_message
 from owner.integrations.twilio.rate import SenderRates
+from owner.integrations.twilio.setup import TwilioChannelSetup
 from owner.integrations.twilio.signature import verify
 from owner.integrations.webhook_sender import HttpWebhookSender
 from owner.logs import configure_logging
@@ -34,6 +35,7 @@ from owner.services.account import AccountService
 from owner.services.api_keys import ApiKeyService
 from owner.services.canned_replies import CannedReplyService
 from owner.services.catalog import Services
+from owner.services.channel_setup import ChannelSetupService
 from owner.services.clock import SystemClock
 from owner.services.closure_detector import ClosureDetector
 from owner.services.closure_trial import ClosureTrialService
@@ -69,6 +71,7 @@ from owner.services.sessions import SessionService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
+from owner.services.twilio_settings import TwilioSettingsService
 from owner.services.users import UserService
 from owner.services.webhook_courier import WebhookCourier
 from owner.services.webhook_deliveries import WebhookDeliveryService
@@ -155,6 +158,7 @@ async def open_services(
                 yield services
         finally:
             await services.webhook_courier.aclose()
+            await services.channel_setup.aclose()
     finally:
         await gateway.aclose()
         await database.close()
@@ -192,6 +196,9 @@ def wire(
         public_url=public_url,
         trusted_proxies=TrustedProxies.parse(settings.trusted_proxies),
         access=AccessService(database, clock=clock),
+        channel_setup=ChannelSetupService(
+            database, twilio=twilio, setup=TwilioChannelSetup(settings.twilio_api_url)
+        ),
         closure_trial=ClosureTrialService(database, detector=detector),
         account=account,
         api_keys=ApiKeyService(database, clock=clock),
@@ -229,6 +236,7 @@ def wire(
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
         users=UserService(database, clock=clock, links=links),
+        twilio_settings=TwilioSettingsService(database, clock=clock, twilio=twilio),
         quarantine=quarantine,
         webhook_courier=courier,
         webhook_deliveries=WebhookDeliveryService(database, clock=clock),

@@ -102,9 +102,13 @@ DEFINER_FUNCTIONS = {
     "platform_key_use": "owner_platform",
     "platform_owner_list": "owner_platform",
     "quarantine_add": "owner_platform",
+    "quarantine_get": "owner_platform",
+    "quarantine_get_own": "owner_platform",
     "quarantine_list": "owner_platform",
+    "quarantine_list_own": "owner_platform",
     "quarantine_prune": "owner_platform",
     "quarantine_remove": "owner_platform",
+    "quarantine_remove_own": "owner_platform",
 }
 # What a stranger would do to a row, without a WHERE that could hide a missing policy.
 STATEMENTS = {

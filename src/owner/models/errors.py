@@ -19,6 +19,7 @@ OwnerError
 │   ├── ConversationNotFound
 │   ├── MessageNotFound
 │   ├── MediaNotFound
+│   ├── TwilioAccountNotFound
 │   ├── WebhookEndpointNotFound
 │   ├── WebhookDeliveryNotFound
 │   ├── UserNotFound
@@ -185,6 +186,17 @@ class WebhookDeliveryNotFound(NotFound):
 
     def __init__(self, delivery_id: int) -> None:
         super().__init__(f"There is no webhook delivery {delivery_id}.", delivery_id=delivery_id)
+
+
+class TwilioAccountNotFound(NotFound):
+    """There is no such Twilio account."""
+
+    code = "twilio_account_not_found"
+
+    def __init__(self, twilio_account_id: int) -> None:
+        super().__init__(
+            f"There is no Twilio account {twilio_account_id}.", twilio_account_id=twilio_account_id
+        )
 
 
 class OwnerNotFound(NotFound):

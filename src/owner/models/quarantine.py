@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import ConfigDict, Field
+
 from owner.models.entity import DTO, Entity, Moment
 
 
@@ -34,3 +36,37 @@ class QuarantineCreate(DTO):
     path: str
     params: list[tuple[str, str]]
     signature: str | None = None
+
+
+class QuarantineReplay(DTO):
+    """How to take a webhook in."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"trust": True}]})
+
+    trust: bool = Field(
+        default=False, description="Take it in although its signature was wrong: you vouch for it."
+    )
+
+
+class QuarantineSummary(DTO):
+    """A webhook in a list: without what the customer wrote."""
+
+    quarantine_id: int
+    owner_id: int | None
+    reason: QuarantineReason
+    path: str
+    created_at: Moment
+
+
+class QuarantineResponse(QuarantineSummary):
+    """A webhook as it came: `params` are the form's names and values, in order."""
+
+    params: list[list[str]]
+
+
+class ReplayResponse(DTO):
+    """What became of a webhook that was taken in."""
+
+    msg_id: int
+    conv_id: int | None = Field(description="Null where the message had been stored before.")
+    is_duplicate: bool

@@ -1,15 +1,17 @@
 """Twilio accounts of one owner and the addresses that belong to them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
 import asyncpg
 
 from owner.models.addresses import Address
+from owner.models.entity import Page
 from owner.models.enums import Channel
-from owner.models.errors import AlreadyExists, OwnerError
+from owner.models.errors import AlreadyExists, OwnerError, TwilioAccountNotFound
 from owner.models.twilio_account import ChannelAddress, TwilioAccount
-from owner.repositories.base import BaseRepository
+from owner.repositories.base import MAXIMUM_PAGE, BaseRepository, page_of, read_cursor, write_cursor
 
 
 class TwilioAccountRepository(BaseRepository[TwilioAccount]):
@@ -21,6 +23,28 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
 
     async def find_by_sid(self, account_sid: str) -> TwilioAccount | None:
         return await self.find_where(account_sid=account_sid)
+
+    async def get_connected(self, twilio_account_id: int, *, for_update: bool = False) -> TwilioAccount:
+        """One that is connected; raises `TwilioAccountNotFound` for others too."""
+        account = await self.get(twilio_account_id, for_update=for_update)
+        if not account.is_connected:
+            raise self.missing(twilio_account_id)
+        return account
+
+    async def list_connected(self, *, limit: int, cursor: str | None = None) -> Page[TwilioAccount]:
+        """One page of those that are connected, newest first."""
+        size = min(limit, MAXIMUM_PAGE)
+        rows = await self.connection.fetch(
+            """
+            SELECT * FROM twilio_accounts
+            WHERE disconnected_at IS NULL AND ($1::bigint IS NULL OR twilio_account_id < $1)
+            ORDER BY twilio_account_id DESC LIMIT $2
+            """,
+            read_cursor(cursor, self.table) if cursor else None,
+            size + 1,
+        )
+        accounts = [self.read(row) for row in rows]
+        return page_of(accounts, size, lambda last: write_cursor(last.twilio_account_id, self.table))
 
     async def find_address(self, address: Address) -> ChannelAddress | None:
         row = await self.connection.fetchrow(
@@ -43,6 +67,46 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
             channel,
         )
         return [ChannelAddress.model_validate(dict(row)) for row in rows]
+
+    async def list_addresses_of(self, twilio_account_ids: Sequence[int]) -> list[ChannelAddress]:
+        """The addresses of several accounts."""
+        rows = await self.connection.fetch(
+            "SELECT * FROM channel_addresses WHERE twilio_account_id = ANY ($1) ORDER BY channel, address",
+            twilio_account_ids,
+        )
+        return [ChannelAddress.model_validate(dict(row)) for row in rows]
+
+    async def remove_address(self, address: Address, *, account: TwilioAccount) -> bool:
+        """Free an address of the account; say whether it had it."""
+        result = await self.connection.execute(
+            "DELETE FROM channel_addresses WHERE twilio_account_id = $1 AND channel = $2 AND address = $3",
+            account.twilio_account_id,
+            address.channel,
+            address.value,
+        )
+        return result == "DELETE 1"
+
+    async def remove_addresses(self, account: TwilioAccount) -> None:
+        """Free all addresses of the account."""
+        await self.connection.execute(
+            "DELETE FROM channel_addresses WHERE twilio_account_id = $1", account.twilio_account_id
+        )
+
+    async def has_open_conversations(self, account: TwilioAccount, address: Address | None = None) -> bool:
+        """Whether a conversation over the account, or over one address of it, is open."""
+        found: bool = await self.connection.fetchval(
+            """
+            SELECT EXISTS (
+                SELECT FROM conversations
+                WHERE twilio_account_id = $1 AND status IN ('PENDING', 'PROGRESS')
+                  AND ($2::text IS NULL OR (channel = $2 AND our_address = $3))
+            )
+            """,
+            account.twilio_account_id,
+            address.channel if address else None,
+            address.value if address else None,
+        )
+        return found
 
     async def add_address(self, address: Address, *, account: TwilioAccount) -> None:
         """Claim an address for an account.
@@ -80,6 +144,9 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
             twilio_account_id,
         )
         return result == "UPDATE 1"
+
+    def missing(self, key: int) -> OwnerError:
+        return TwilioAccountNotFound(key)
 
     def taken(self, _constraint: str) -> OwnerError:
         return AlreadyExists("This Twilio account is connected already.", field="account_sid")

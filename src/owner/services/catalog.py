@@ -8,6 +8,7 @@ from owner.services.access import AccessService
 from owner.services.account import AccountService
 from owner.services.api_keys import ApiKeyService
 from owner.services.canned_replies import CannedReplyService
+from owner.services.channel_setup import ChannelSetupService
 from owner.services.closure_trial import ClosureTrialService
 from owner.services.conversation_reads import ConversationReadService
 from owner.services.conversations import ConversationService
@@ -38,6 +39,7 @@ from owner.services.sessions import SessionService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
+from owner.services.twilio_settings import TwilioSettingsService
 from owner.services.users import UserService
 from owner.services.webhook_courier import WebhookCourier
 from owner.services.webhook_deliveries import WebhookDeliveryService
@@ -53,6 +55,7 @@ class Services:
     public_url: str
     trusted_proxies: TrustedProxies
     access: AccessService
+    channel_setup: ChannelSetupService
     closure_trial: ClosureTrialService
     account: AccountService
     api_keys: ApiKeyService
@@ -86,6 +89,7 @@ class Services:
     tenants: TenantService
     timeouts: TimeoutService
     twilio: TwilioService
+    twilio_settings: TwilioSettingsService
     webhook_courier: WebhookCourier
     webhook_deliveries: WebhookDeliveryService
     webhook_endpoints: WebhookEndpointService

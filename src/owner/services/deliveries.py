@@ -115,8 +115,8 @@ class DeliveryService:
 
     async def _hand_over(self, attempt: Attempt) -> None:
         """Give one message to the provider and note what came of it."""
-        credentials = self.twilio.credentials(attempt.account)
         try:
+            credentials = self.twilio.credentials(attempt.account)
             sent = await self._find_sent(attempt, credentials) if attempt.may_be_sent_already else None
             sent = sent or await self.gateway.send(self._outbound(attempt), credentials)
         except OutcomeUnknown:

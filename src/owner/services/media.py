@@ -7,11 +7,12 @@ from owner.db.database import Database
 from owner.logs import get_logger
 from owner.models.errors import MediaNotFound, OutcomeUnknown, ProviderError
 from owner.models.media import Media, MediaStatus
+from owner.models.twilio_account import TwilioAccount
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.media import MediaRepository
 from owner.repositories.messages import MessageRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
-from owner.services.ports import Clock, Credentials, MediaStore, MessageGateway
+from owner.services.ports import Clock, MediaStore, MessageGateway
 from owner.services.twilio_accounts import TwilioService
 
 log = get_logger(__name__)
@@ -51,10 +52,11 @@ class MediaService:
         Raises:
             ProviderError, OutcomeUnknown: it can't be had now; worth another attempt.
         """
-        media, credentials = await self._find(owner_id, media_id)
+        media, account = await self._find(owner_id, media_id)
         if media.status is not MediaStatus.PENDING:
             return
         try:
+            credentials = self.twilio.credentials(account)
             fetched = await self.gateway.fetch_media(media.provider_url, credentials, max_bytes=MAXIMUM_BYTES)
         except (ProviderError, OutcomeUnknown) as problem:
             is_permanent = isinstance(problem, ProviderError) and problem.permanent
@@ -80,13 +82,13 @@ class MediaService:
             raise MediaNotFound(media_id=media_id, media_status=media.status)
         return File(media, content)
 
-    async def _find(self, owner_id: int, media_id: int) -> tuple[Media, Credentials]:
+    async def _find(self, owner_id: int, media_id: int) -> tuple[Media, TwilioAccount]:
         async with self.database.owner(owner_id) as connection:
             media = await MediaRepository(connection).get(media_id)
             message = await MessageRepository(connection).get(media.msg_id)
             conversation = await ConversationRepository(connection).get(message.conv_id)
             account = await TwilioAccountRepository(connection).get(conversation.twilio_account_id)
-        return media, self.twilio.credentials(account)
+        return media, account
 
     async def _save(self, media: Media) -> None:
         async with self.database.owner(media.owner_id) as connection:

@@ -98,6 +98,35 @@ class MessageGateway(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderWebhook:
+    """Where the provider delivers what comes in for a number or a Messaging Service."""
+
+    provider_sid: str
+    subject: str  # the number, or the service's SID
+    url: str | None
+    method: str | None
+    is_elsewhere: bool = False  # something else decides: a number's application; for a service its numbers
+
+
+class ChannelSetup(Protocol):
+    """The provider's settings of numbers; each method raises `ProviderError` or `OutcomeUnknown`."""
+
+    async def list_number_webhooks(self, credentials: Credentials) -> Sequence[ProviderWebhook]:
+        """Those of all phone numbers of the account."""
+
+    async def find_service_webhook(
+        self, service_sid: str, credentials: Credentials
+    ) -> ProviderWebhook | None:
+        """That of a Messaging Service; None where the account has no such service."""
+
+    async def set_number_webhook(self, provider_sid: str, url: str, credentials: Credentials) -> None: ...
+
+    async def set_service_webhook(self, provider_sid: str, url: str, credentials: Credentials) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
 class MediaStore(Protocol):
     """Where the bytes of files live."""
 

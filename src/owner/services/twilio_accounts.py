@@ -8,6 +8,7 @@ from typing import Final
 
 from owner.db.database import Database
 from owner.models.addresses import Address, parse_phone_number
+from owner.models.errors import AlreadyExists, ProviderError, ProviderProblem
 from owner.models.event import SYSTEM, Actor, NewEvent
 from owner.models.owner import Owner
 from owner.models.twilio_account import TwilioAccount, TwilioAccountCreate
@@ -57,7 +58,7 @@ class TwilioService:
         self._remembered: dict[str, tuple[float, list[AccountAccess]]] = {}
 
     async def connect(
-        self, owner_id: int, create: TwilioAccountCreate, *, by: Actor = SYSTEM
+        self, owner_id: int, create: TwilioAccountCreate, *, by: Actor = SYSTEM, renews: bool = True
     ) -> TwilioAccount:
         """Store an account with its addresses; Twilio is not called.
 
@@ -65,7 +66,8 @@ class TwilioService:
         next time, because Twilio signs with it until the new one is promoted.
 
         Raises:
-            AlreadyExists: one of the addresses is connected to another account, or to another owner's.
+            AlreadyExists: one of the addresses is connected to another account, or to another owner's; or the account
+                is connected and shall not be renewed.
             InvalidAddress: a number is none.
         """
         addresses = [parse_phone_number(number, field="phone_numbers") for number in create.phone_numbers]
@@ -73,11 +75,20 @@ class TwilioService:
             await OwnerRepository(connection).get(owner_id)
             repository = TwilioAccountRepository(connection)
             account = await repository.find_by_sid(create.account_sid)
-            is_new = account is None
-            account = await self._add(repository, owner_id, create) if account is None else account
-            if not is_new:
+            is_new = account is None or not account.is_connected
+            if not is_new and not renews:
+                raise AlreadyExists(
+                    "This Twilio account is connected already; change it.",
+                    field="account_sid",
+                    twilio_account_id=account.twilio_account_id if account else None,
+                )
+            if account is None:
+                account = await self._add(repository, owner_id, create)
+            elif is_new:
+                await self._reconnect(repository, account, create)
+            else:
                 await self._renew(repository, account, create)
-            await _claim(repository, account, addresses)
+            await claim(repository, account, addresses)
             event_type = "channel.connected" if is_new else "channel.updated"
             event = NewEvent(event_type, by, data={"twilio_account_id": account.twilio_account_id})
             await EventRepository(connection).add_all(owner_id, [event])
@@ -99,11 +110,22 @@ class TwilioService:
     async def _renew(
         self, repository: TwilioAccountRepository, account: TwilioAccount, create: TwilioAccountCreate
     ) -> None:
-        if self.secrets_box.decrypt(account.auth_token_encrypted) != create.auth_token:
+        if self.token(account) != create.auth_token:
             account.previous_auth_token_encrypted = account.auth_token_encrypted
             account.auth_token_encrypted = self.secrets_box.encrypt(create.auth_token)
         account.messaging_service_sid = create.messaging_service_sid or account.messaging_service_sid
         account.paused_at = account.paused_reason = None
+        account.updated_at = self.clock.now()
+        await repository.save(account)
+
+    async def _reconnect(
+        self, repository: TwilioAccountRepository, account: TwilioAccount, create: TwilioAccountCreate
+    ) -> None:
+        """Under a new webhook URL: whoever knows the former one got it for another purpose."""
+        account.auth_token_encrypted = self.secrets_box.encrypt(create.auth_token)
+        account.webhook_key = secrets.token_urlsafe(24)
+        account.messaging_service_sid = create.messaging_service_sid
+        account.disconnected_at = None
         account.updated_at = self.clock.now()
         await repository.save(account)
 
@@ -123,8 +145,22 @@ class TwilioService:
             f"sid:{account_sid}", lambda directory: directory.accounts_by_sid(account_sid), fresh=fresh
         )
 
+    def forget(self) -> None:
+        """Look every account up anew: one of them has changed. Other processes see it within seconds."""
+        self._remembered.clear()
+
+    def token(self, account: TwilioAccount) -> str:
+        """The newest token; raises `ProviderError` where the account is disconnected."""
+        if account.auth_token_encrypted is None:
+            raise ProviderError(
+                "The Twilio account is disconnected, so nothing can be sent or fetched with it.",
+                kind=ProviderProblem.PERMANENT,
+            )
+        return self.secrets_box.decrypt(account.auth_token_encrypted)
+
     def credentials(self, account: TwilioAccount) -> Credentials:
-        return Credentials(account.account_sid, self.secrets_box.decrypt(account.auth_token_encrypted))
+        """What opens the account; raises `ProviderError` where it is disconnected."""
+        return Credentials(account.account_sid, self.token(account))
 
     def inbound_url(self, account: TwilioAccount) -> str:
         return f"{self.public_url}/webhooks/twilio/{account.webhook_key}/inbound"
@@ -164,7 +200,7 @@ class TwilioService:
         )
 
 
-async def _claim(
+async def claim(
     repository: TwilioAccountRepository, account: TwilioAccount, addresses: Sequence[Address]
 ) -> None:
     """Give the account the addresses that it has not got yet."""

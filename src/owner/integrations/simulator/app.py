@@ -26,6 +26,7 @@ from owner.integrations.simulator.webhooks import Webhooks
 
 ACCOUNT = "/2010-04-01/Accounts/{account_sid}"
 MESSAGE = ACCOUNT + "/Messages/{message_sid}"
+SERVICE = "/v1/Services/{service_sid}"  # at Twilio on a host of its own
 NUMBER = ACCOUNT + "/IncomingPhoneNumbers/{number_sid}.json"
 
 ROUTES = [
@@ -40,6 +41,8 @@ ROUTES = [
     Route(f"{ACCOUNT}/IncomingPhoneNumbers.json", accounts.list_numbers),
     Route(NUMBER, accounts.fetch_number),
     Route(NUMBER, accounts.update_number, methods=["POST"]),
+    Route(SERVICE, accounts.fetch_service),
+    Route(SERVICE, accounts.update_service, methods=["POST"]),
     Route(f"{ACCOUNT}.json", accounts.fetch_account),
     Route("/simulator/accounts", control.register_account, methods=["POST"]),
     Route("/simulator/phones/{address}/messages", control.write, methods=["POST"]),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import parse_qs
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.types import Send
 
@@ -65,7 +66,16 @@ async def form_of(request: Request) -> Form:
 
 def account_of(request: Request) -> Account:
     """The account in the path, if the caller holds one of its tokens."""
-    account = world_of(request).store.accounts.get(request.path_params["account_sid"])
+    return _opened(request, request.path_params["account_sid"])
+
+
+def caller_of(request: Request) -> Account:
+    """The account whose credentials came along, where the path names none."""
+    return _opened(request, _credentials(request)[0])
+
+
+def _opened(request: Request, account_sid: str) -> Account:
+    account = world_of(request).store.accounts.get(account_sid)
     username, password = _credentials(request)
     if account is None or username != account.sid or not password:
         raise TwilioError(20003)
@@ -79,6 +89,11 @@ def message_of(request: Request) -> Message:
     if message is None:
         raise not_found(request)
     return message
+
+
+def whole(query: QueryParams, name: str, default: int) -> int:
+    text = query.get(name, "")
+    return int(text) if text.isdecimal() else default
 
 
 def not_found(request: Request) -> TwilioError:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from owner.integrations.simulator.callbacks import ENDS
-from owner.integrations.simulator.context import account_of, message_of, world_of
+from owner.integrations.simulator.context import account_of, message_of, whole, world_of
 from owner.integrations.simulator.errors import TwilioError
 from owner.integrations.simulator.resources import API, message_resource
 from owner.integrations.simulator.store import Account, Message, Store
@@ -34,8 +34,8 @@ async def delete_message(request: Request) -> Response:
 
 async def list_messages(request: Request) -> Response:
     account, query = account_of(request), request.query_params
-    size = min(_whole(query, "PageSize", PAGE_SIZE) or PAGE_SIZE, LARGEST_PAGE)
-    page = _whole(query, "Page", 0)
+    size = min(whole(query, "PageSize", PAGE_SIZE) or PAGE_SIZE, LARGEST_PAGE)
+    page = whole(query, "Page", 0)
     matching = _matching(world_of(request).store, account, query)
     found = [message for message, _ in zip(matching, range(size + 1), strict=False)]
     shown = found[:size]
@@ -108,8 +108,3 @@ def _moments(value: str) -> tuple[datetime, datetime]:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     moment = moment.replace(microsecond=0)
     return moment, moment + timedelta(seconds=1)
-
-
-def _whole(query: QueryParams, name: str, default: int) -> int:
-    text = query.get(name, "")
-    return int(text) if text.isdecimal() else default

@@ -8,7 +8,7 @@ from typing import Any
 from owner.integrations.simulator.addresses import channel_of
 from owner.integrations.simulator.errors import delivery_sentence
 from owner.integrations.simulator.segments import count_segments
-from owner.integrations.simulator.store import Account, Media, Message, Number
+from owner.integrations.simulator.store import Account, Media, Message, Number, Service
 
 API = "/2010-04-01/Accounts"
 
@@ -85,15 +85,45 @@ def number_resource(number: Number, account: Account) -> dict[str, Any]:
         "friendly_name": number.address,
         "phone_number": number.address,
         "sid": number.sid,
-        "sms_application_sid": "",
+        "sms_application_sid": number.sms_application_sid,
         "sms_fallback_method": "POST",
         "sms_fallback_url": "",
-        "sms_method": "POST",
-        "sms_url": account.inbound_url_for(number.address) or "",
+        "sms_method": number.sms_method,
+        "sms_url": account.number_url(number.address) or "",
         "status": "in-use",
         "status_callback": "",
         "status_callback_method": "POST",
         "uri": f"{API}/{account.sid}/IncomingPhoneNumbers/{number.sid}.json",
+    }
+
+
+def service_resource(service: Service, account: Account, *, base_url: str) -> dict[str, Any]:
+    url = f"{base_url}/v1/Services/{service.sid}"
+    created_at = account.created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "account_sid": account.sid,
+        "area_code_geomatch": True,
+        "date_created": created_at,
+        "date_updated": created_at,
+        "fallback_method": "POST",
+        "fallback_to_long_code": True,
+        "fallback_url": None,
+        "friendly_name": "Simulated service",
+        "inbound_method": service.inbound_method,
+        "inbound_request_url": service.inbound_request_url,
+        "links": {"phone_numbers": f"{url}/PhoneNumbers", "short_codes": f"{url}/ShortCodes"},
+        "mms_converter": True,
+        "scan_message_content": "inherit",
+        "sid": service.sid,
+        "smart_encoding": True,
+        "status_callback": None,
+        "sticky_sender": True,
+        "synchronous_validation": False,
+        "url": url,
+        "us_app_to_person_registered": False,
+        "use_inbound_webhook_on_number": service.use_inbound_webhook_on_number,
+        "usecase": "undeclared",
+        "validity_period": 36_000,
     }
 
 

@@ -20,10 +20,22 @@ def new_sid(prefix: str) -> str:
 class Number:
     address: str
     sms_url: str | None = None
+    sms_method: str = "POST"
+    sms_application_sid: str = ""
     sid: str = ""
 
     def __post_init__(self) -> None:
         self.sid = self.sid or f"PN{uuid5(NAMESPACE_URL, self.address).hex}"
+
+
+@dataclass(slots=True)
+class Service:
+    """A Messaging Service; its URL takes the place of its numbers' unless it leaves messages to them."""
+
+    sid: str
+    inbound_request_url: str | None = None
+    inbound_method: str = "POST"
+    use_inbound_webhook_on_number: bool = False
 
 
 @dataclass(slots=True)
@@ -34,11 +46,25 @@ class Account:
     secondary_auth_token: str | None = None
     inbound_url: str | None = None
     messaging_service_sid: str | None = None
+    service: Service | None = None
     advanced_opt_out: bool = False
     numbers: dict[str, Number] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.messaging_service_sid and self.service is None:
+            self.service = Service(self.messaging_service_sid)
+
     def inbound_url_for(self, address: str) -> str | None:
+        if (
+            self.service
+            and self.service.inbound_request_url
+            and not self.service.use_inbound_webhook_on_number
+        ):
+            return self.service.inbound_request_url
+        return self.number_url(address)
+
+    def number_url(self, address: str) -> str | None:
         return self.numbers[address].sms_url or self.inbound_url
 
     def sender_for(self, customer: str) -> str | None:
