@@ -32,6 +32,7 @@ from owner.models.network import IPNetwork, parse_networks
 from owner.models.trusted_proxies import TrustedProxies
 from owner.services.access import AccessService
 from owner.services.account import AccountService
+from owner.services.address_book import AddressBook
 from owner.services.api_keys import ApiKeyService
 from owner.services.canned_replies import CannedReplyService
 from owner.services.catalog import Services
@@ -39,6 +40,11 @@ from owner.services.channel_setup import ChannelSetupService
 from owner.services.clock import SystemClock
 from owner.services.closure_detector import ClosureDetector
 from owner.services.closure_trial import ClosureTrialService
+from owner.services.consents import ConsentService
+from owner.services.contact_erasure import ContactErasureService
+from owner.services.contact_export import ContactExportService
+from owner.services.contact_merges import ContactMergeService
+from owner.services.contacts import ContactService
 from owner.services.conversation_reads import ConversationReadService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
@@ -68,6 +74,7 @@ from owner.services.second_factor import SecondFactorCodes, SecondFactorService
 from owner.services.secret_rotation import SecretRotationService
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.services.sessions import SessionService
+from owner.services.suppressions import SuppressionList
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
@@ -170,11 +177,14 @@ def wire(
     """Every use case with what it needs."""
     public_url = settings.public_url or DEFAULT_PUBLIC_URL
     twilio = TwilioService(database, clock=clock, secrets_box=box, gateway=gateway, public_url=public_url)
-    conversations = ConversationService(database, clock=clock)
+    suppressions = SuppressionList(box)
+    address_book = AddressBook(clock=clock, suppressions=suppressions)
+    contacts = ContactService(database, clock=clock, address_book=address_book)
+    conversations = ConversationService(database, clock=clock, address_book=address_book)
     rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
     limits = rate_limits(settings)
     detector = ClosureDetector()
-    inbound = InboundService(database, clock=clock, detector=detector)
+    inbound = InboundService(database, clock=clock, detector=detector, suppressions=suppressions)
     account = AccountService(database, clock=clock, rate_limits=limits)
     codes = SecondFactorCodes(box)
     links = PasswordLinkService(database, clock=clock, public_url=public_url, mailer=mailer(settings))
@@ -204,6 +214,17 @@ def wire(
         api_keys=ApiKeyService(database, clock=clock),
         canned_replies=CannedReplyService(database, clock=clock),
         conversation_reads=ConversationReadService(database),
+        consents=ConsentService(database, clock=clock, contacts=contacts, address_book=address_book),
+        contact_erasure=ContactErasureService(
+            database,
+            clock=clock,
+            secrets_box=box,
+            suppressions=suppressions,
+            store=DiskMediaStore(settings.media_folder),
+        ),
+        contact_export=ContactExportService(database),
+        contact_merges=ContactMergeService(database, clock=clock),
+        contacts=contacts,
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
         delivery_statuses=DeliveryStatusService(database, clock=clock),

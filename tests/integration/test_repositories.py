@@ -11,12 +11,13 @@ from factories import Tenant, make_inbound, some_number
 from owner.db.database import Connection, Database
 from owner.models.addresses import parse_address
 from owner.models.entity import Entity
-from owner.models.enums import ActorKind, Channel, UserRole
+from owner.models.enums import ActorKind, Channel, ConsentSource, UserRole
 from owner.models.errors import AlreadyExists, InvalidCursor, NotFound, OwnerNotFound
 from owner.models.event import SYSTEM, Actor, NewEvent
 from owner.models.message import MessageCreate
 from owner.repositories.ai_results import AIResultRepository
 from owner.repositories.base import BaseRepository, read_cursor, write_cursor
+from owner.repositories.contact_addresses import ContactAddressRepository
 from owner.repositories.contacts import ContactRepository
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.directory import Directory, Key
@@ -368,15 +369,15 @@ async def test_opting_out_is_noted_with_its_evidence_once(services: Services, ac
     address = parse_address(customer)
 
     async with services.database.owner(acme.owner_id) as connection:
-        repository = ContactRepository(connection)
+        repository, source = ContactAddressRepository(connection), ConsentSource.PROVIDER
         now = services.twilio.clock.now()
-        first = await repository.opt_out(address, at=now, evidence={"error_code": 21610})
-        second = await repository.opt_out(address, at=now, evidence={"error_code": 1})
-        found = await repository.find_address(address)
+        first = await repository.opt_out(address, at=now, source=source, evidence={"error_code": 21610})
+        second = await repository.opt_out(address, at=now, source=source, evidence={"error_code": 1})
+        found = await repository.find(address)
 
-    assert (first, second) == (True, False)
     assert found is not None
-    assert (found.is_opted_out, found.opt_out_evidence) == (True, {"error_code": 21610})
+    assert (first, second) == (found.contact_id, None)
+    assert (found.is_opted_out, found.opt_out_evidence) == (True, {"error_code": 21610, "by": "provider"})
 
 
 async def test_a_conversation_has_its_messages_in_order_page_by_page(

@@ -12,7 +12,18 @@ from databases import url_of
 from factories import Tenant, make_inbound, make_tenant, some_number
 from owner.db.database import Connection, Database
 from owner.db.embedded import EmbeddedServer
-from owner.models.enums import ActorKind, Channel, DeliveryStatus, MessageDirection, MessageOwner, MessageType
+from owner.models.addresses import Address, canonical
+from owner.models.consent import NewConsent
+from owner.models.enums import (
+    ActorKind,
+    Channel,
+    ConsentChange,
+    ConsentSource,
+    DeliveryStatus,
+    MessageDirection,
+    MessageOwner,
+    MessageType,
+)
 from owner.models.errors import AlreadyExists
 from owner.models.event import BEGINNING, SYSTEM, Actor, NewEvent
 from owner.models.fact import Fact, FactKind
@@ -23,6 +34,8 @@ from owner.models.twilio_account import TwilioAccountCreate
 from owner.models.webhook_endpoint import WebhookEndpointCreate
 from owner.repositories.ai_results import AIResultRepository
 from owner.repositories.canned_replies import CannedReplyRepository
+from owner.repositories.consents import ConsentRepository
+from owner.repositories.contact_addresses import ContactAddressRepository
 from owner.repositories.conversation_reads import ConversationReadRepository
 from owner.repositories.event_cursors import EventCursorRepository
 from owner.repositories.events import EventRepository
@@ -50,6 +63,9 @@ TENANT_TABLES = (
     "canned_replies",
     "channel_addresses",
     "contact_addresses",
+    "contact_consents",
+    "contact_merges",
+    "contact_words",
     "contacts",
     "conversation_labels",
     "conversation_reads",
@@ -69,6 +85,8 @@ TENANT_TABLES = (
     "owners",
     "recovery_codes",
     "sessions",
+    "suppression_keys",
+    "suppressions",
     "twilio_accounts",
     "users",
     "webhook_deliveries",
@@ -155,6 +173,7 @@ async def fill(services: Services, tenant: Tenant) -> Tenant:
         await facts.settle_zone()
         await facts.add_all([Fact(FactKind.OPENED, 1, tenant.owner.created_at, Channel.SMS)])
         await fill_library(connection, tenant.owner_id, receipt.conv_id, agent)
+        await fill_contacts(services, connection, tenant, customer=inbound.customer)
         feature = await FeatureRepository(connection).add({"owner_id": tenant.owner_id, "name": "closure"})
         await AIResultRepository(connection).add(
             {
@@ -196,6 +215,41 @@ async def fill_library(connection: Connection, owner_id: int, conv_id: int, read
     await CannedReplyRepository(connection).add({"owner_id": owner_id, "shortcut": "hello", "content": "Oi"})
     author = {"author_kind": reader.kind, "author_id": reader.id}
     await NoteRepository(connection).add({"owner_id": owner_id, "conv_id": conv_id, "content": "x", **author})
+
+
+async def fill_contacts(
+    services: Services, connection: Connection, tenant: Tenant, *, customer: Address
+) -> None:
+    known = await ContactAddressRepository(connection).find(canonical(customer))
+    assert known is not None
+    at = tenant.owner.created_at
+    refused = known.model_copy(update={"opted_out_at": at, "opt_out_evidence": {"by": "word"}})
+    await services.consents.address_book.suppressions.keep(connection, tenant.owner_id, [refused])
+    consent = NewConsent(
+        known.contact_id,
+        known.key,
+        ConsentChange.OPTED_OUT,
+        ConsentSource.API,
+        SYSTEM,
+        at,
+        {"reason": "asked"},
+    )
+    await ConsentRepository(connection).add_all(tenant.owner_id, [consent])
+    await insert(
+        connection,
+        "contact_merges",
+        {
+            "owner_id": tenant.owner_id,
+            "survivor_id": known.contact_id,
+            "merged_id": known.contact_id,
+            "moved_addresses": [],
+            "moved_conv_ids": [],
+            "moved_consent_ids": [],
+            "taken": {},
+            "merged_by_kind": ActorKind.SYSTEM,
+            "created_at": at,
+        },
+    )
 
 
 async def test_the_list_of_tenant_tables_is_the_catalogue_s(catalogue: Connection) -> None:

@@ -13,6 +13,10 @@ from owner.api import (
     api_keys,
     canned_replies,
     closure,
+    consents,
+    contact_merges,
+    contact_privacy,
+    contacts,
     conversation_reads,
     conversations,
     docs,
@@ -61,6 +65,10 @@ REST: Final = (  # one per line, in the order of the API's page
     users,
     password_resets,
     api_keys,
+    consents,
+    contact_merges,
+    contact_privacy,
+    contacts,
 )
 MAXIMUM_BODY: Final = 1024 * 1024
 DESCRIPTION: Final = """

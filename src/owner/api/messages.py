@@ -9,7 +9,7 @@ from owner.api.conversations import ConvId
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
 from owner.models.entity import Page
-from owner.models.media import Media, MediaStatus
+from owner.models.media import Media
 from owner.models.message import MediaResponse, Message, MessageCreate, MessageResponse
 from owner.models.permissions import Permission
 
@@ -40,14 +40,5 @@ async def list_messages(
 
 def _shown(message: Message, media: Iterable[Media]) -> MessageResponse:
     shown = MessageResponse.model_validate(message)
-    shown.media = [
-        MediaResponse(
-            media_id=file.media_id,
-            content_type=file.content_type,
-            size=file.size,
-            is_available=file.status is MediaStatus.STORED,
-            url=f"/v1/media/{file.media_id}",
-        )
-        for file in media
-    ]
+    shown.media = [MediaResponse.of(file) for file in media]
     return shown

@@ -16,7 +16,7 @@ from owner.models.closure import Turn, score
 from owner.models.conversation import Conversation
 from owner.models.enums import ConversationStatus, DeliveryStatus, MessageDirection
 from owner.models.message import Message
-from owner.repositories.contacts import ContactRepository
+from owner.repositories.contact_addresses import ContactAddressRepository
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.messages import MessageRepository
 from owner.repositories.quarantine import QuarantineRepository
@@ -170,7 +170,7 @@ async def _bruno_opts_out(cast: Cast) -> None:
 
     async def is_noted() -> bool:
         async with cast.services.database.owner(cast.owner_id) as connection:
-            address = await ContactRepository(connection).find_address(canonical(parse_address(cast.bruno)))
+            address = await ContactAddressRepository(connection).find(canonical(parse_address(cast.bruno)))
         return address is not None and address.is_opted_out
 
     await _seen("STOP opts the customer out", is_noted)
@@ -223,7 +223,7 @@ async def _post(cast: Cast, path: str, body: dict[str, Any]) -> _Answer:
 async def _latest(cast: Cast, customer: str) -> Conversation | None:
     key = canonical(parse_address(customer))
     async with cast.services.database.owner(cast.owner_id) as connection:
-        address = await ContactRepository(connection).find_address(key)
+        address = await ContactAddressRepository(connection).find(key)
         if address is None:
             return None
         ours = parse_address(cast.whatsapp).value

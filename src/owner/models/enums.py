@@ -111,3 +111,25 @@ class ActorKind(StrEnum):
     TIMER = "TIMER"  # expiry or idleness
     PROVIDER = "PROVIDER"  # Twilio, by a callback or an error
     SYSTEM = "SYSTEM"  # the product itself
+
+
+class ConsentChange(StrEnum):
+    """What changed."""
+
+    OPTED_OUT = "OPTED_OUT"  # no more messages
+    OPTED_IN = "OPTED_IN"  # messages again
+
+
+class ConsentSource(StrEnum):
+    """Where a change came from."""
+
+    WORD = "WORD"  # the customer wrote STOP, START or their like
+    PROVIDER = "PROVIDER"  # Twilio says so
+    AGENT = "AGENT"  # a person of the company, on the customer's behalf
+    API = "API"  # a program of the company, on the customer's behalf
+    IMPORT = "IMPORT"  # a list from elsewhere
+
+    @property
+    def is_customers_own(self) -> bool:
+        """Whether only the customer can take it back."""
+        return self in {ConsentSource.WORD, ConsentSource.PROVIDER}

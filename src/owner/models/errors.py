@@ -26,6 +26,8 @@ OwnerError
 │   ├── SessionNotFound
 │   ├── ApiKeyNotFound
 │   ├── LinkNotFound
+│   ├── ContactNotFound
+│   ├── MergeNotFound
 │   └── OwnerNotFound
 ├── Conflict                  not now, or not any more
 │   ├── InvalidTransition
@@ -41,6 +43,12 @@ OwnerError
 │   ├── ApiKeyEnded
 │   ├── SecondFactorActive
 │   ├── SecondFactorMissing
+│   ├── ContactBlocked
+│   ├── ContactMerged
+│   ├── ContactErased
+│   ├── AddressTaken
+│   ├── AddressInUse
+│   ├── MergeUndone
 │   └── SenderUnknown
 ├── RateLimited               too much at once; `retry_after` says when again
 ├── PayloadTooLarge

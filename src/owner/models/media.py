@@ -16,6 +16,7 @@ class MediaStatus(StrEnum):
     PENDING = "PENDING"  # at the provider only
     STORED = "STORED"  # here
     FAILED = "FAILED"  # the provider would not give them, or they are too large
+    ERASED = "ERASED"  # nowhere: the customer's data was erased
 
 
 class Media(Entity):

@@ -10,6 +10,7 @@ from owner.models import delivery
 from owner.models.addresses import Address, canonical
 from owner.models.entity import DTO, Entity, Moment
 from owner.models.enums import DeliveryStatus, MessageDirection, MessageOwner, MessageType
+from owner.models.media import Media, MediaStatus
 
 MAXIMUM_LENGTH: Final = 1600  # characters of a body at Twilio
 MAXIMUM_MEDIA: Final = 10  # files of one message at Twilio
@@ -199,6 +200,16 @@ class MediaResponse(DTO):
     size: int | None
     is_available: bool
     url: str
+
+    @classmethod
+    def of(cls, file: Media) -> "MediaResponse":
+        return cls(
+            media_id=file.media_id,
+            content_type=file.content_type,
+            size=file.size,
+            is_available=file.status is MediaStatus.STORED,
+            url=f"/v1/media/{file.media_id}",
+        )
 
 
 class MessageResponse(DTO):

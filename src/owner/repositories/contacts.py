@@ -1,63 +1,162 @@
-"""Customers and the ways to reach them."""
+"""Customers: who they are, and how they are found."""
 
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, Final
 
 from owner.models.addresses import Address
-from owner.models.contact import Contact, ContactAddress
-from owner.repositories.base import BaseRepository
+from owner.models.contact import Contact, ContactFilter
+from owner.models.contact_errors import ContactNotFound
+from owner.models.entity import Page
+from owner.models.errors import InvalidCursor, OwnerError
+from owner.models.search_words import after_all_that_begin_with, asked_words, fold
+from owner.repositories.base import (
+    MAXIMUM_PAGE,
+    BaseRepository,
+    page_of,
+    read_cursor,
+    read_position,
+    write_cursor,
+)
+
+_BY_AGE: Final = "contacts"
+_BY_NAME: Final = "contacts by name"
 
 
 class ContactRepository(BaseRepository[Contact]):
-    """Customers and the ways to reach them."""
+    """Customers; whoever changes one has locked it before."""
 
     entity: ClassVar = Contact
     table: ClassVar = "contacts"
     key: ClassVar = "contact_id"
 
-    async def find_address(self, address: Address) -> ContactAddress | None:
-        """The customer behind a canonical address."""
-        row = await self.connection.fetchrow(
-            "SELECT * FROM contact_addresses WHERE address = $1 AND channel = $2",
-            address.value,
-            address.channel,
-        )
-        return ContactAddress.model_validate(dict(row)) if row else None
-
-    async def find_contact_id(self, value: str) -> int | None:
-        """The person who has this number on any channel."""
-        contact_id: int | None = await self.connection.fetchval(
-            "SELECT contact_id FROM contact_addresses WHERE address = $1 ORDER BY created_at LIMIT 1", value
-        )
+    async def next_id(self) -> int:
+        contact_id: int = await self.connection.fetchval("SELECT nextval('contacts_contact_id_seq')")
         return contact_id
 
-    async def add_address(
-        self, address: Address, *, owner_id: int, contact_id: int, reply_address: str
-    ) -> ContactAddress:
-        row = await self.connection.fetchrow(
-            """
-            INSERT INTO contact_addresses (owner_id, address, channel, reply_address, contact_id)
-            VALUES ($1, $2, $3, $4, $5) RETURNING *
-            """,
-            owner_id,
-            address.value,
-            address.channel,
-            reply_address,
-            contact_id,
-        )
-        assert row is not None
-        return ContactAddress.model_validate(dict(row))
+    async def lock(self, contact_id: int) -> Contact:
+        """A contact that is to be changed; raises `ContactNotFound`."""
+        found = await self.lock_all([contact_id])
+        if not found:
+            raise self.missing(contact_id)
+        return found[0]
 
-    async def opt_out(self, address: Address, *, at: datetime, evidence: dict[str, Any]) -> bool:
-        """Note that the customer wants no more messages; say whether that is new."""
-        result = await self.connection.execute(
-            """
-            UPDATE contact_addresses SET opted_out_at = $3, opt_out_evidence = $4
-            WHERE address = $1 AND channel = $2 AND opted_out_at IS NULL
-            """,
-            address.value,
-            address.channel,
-            at,
-            evidence,
+    async def lock_all(self, contact_ids: Sequence[int]) -> list[Contact]:
+        """Those that are there, in the order of their ids.
+
+        The lock leaves room for new conversations that refer to them, so that it never makes ingest wait.
+        """
+        rows = await self.connection.fetch(
+            "SELECT * FROM contacts WHERE contact_id = ANY ($1) ORDER BY contact_id FOR NO KEY UPDATE",
+            contact_ids,
         )
-        return result == "UPDATE 1"
+        return [self.read(row) for row in rows]
+
+    async def lock_customers(self, keys: Sequence[int]) -> None:
+        """Take the locks under which these customers' messages come in, in one order for everybody."""
+        await self.connection.execute(
+            "SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", sorted(set(keys))
+        )
+
+    async def list_matching(
+        self, wanted: ContactFilter, *, address: Address | None, limit: int, cursor: str | None
+    ) -> Page[Contact]:
+        """One page, newest first; by name where the beginning of a name is asked for.
+
+        `address` is canonical; one of the channel SMS stands for the number on any channel.
+
+        Raises:
+            InvalidCursor: the cursor is not from this list.
+        """
+        query = _Query()
+        query.add_filter(wanted, address)
+        is_by_name = wanted.name is not None
+        if cursor is not None:
+            query.add_cursor(cursor, is_by_name=is_by_name)
+        size = min(limit, MAXIMUM_PAGE)
+        order = "name_key, contact_id" if is_by_name else "contact_id DESC"
+        rows = await self.connection.fetch(
+            f"SELECT * FROM contacts WHERE {query.sql} ORDER BY {order} LIMIT {size + 1}",  # noqa: S608 - conditions of this module
+            *query.values,
+        )
+        return page_of(
+            [self.read(row) for row in rows], size, lambda last: _cursor_of(last, is_by_name=is_by_name)
+        )
+
+    async def store_words(self, contact: Contact, words: Sequence[str]) -> None:
+        """Let a contact be found by these words and no others."""
+        await self.connection.execute(
+            "DELETE FROM contact_words WHERE contact_id = $1 AND word <> ALL ($2)", contact.contact_id, words
+        )
+        await self.connection.execute(
+            """
+            INSERT INTO contact_words (owner_id, word, contact_id)
+            SELECT $1, word, $2 FROM unnest($3::text[]) AS word ON CONFLICT DO NOTHING
+            """,
+            contact.owner_id,
+            contact.contact_id,
+            words,
+        )
+
+    def missing(self, key: int) -> OwnerError:
+        return ContactNotFound(key)
+
+
+class _Query:
+    """Conditions and their values; only what row level security lets through to an index."""
+
+    def __init__(self) -> None:
+        self.conditions = ["merged_into_id IS NULL", "erased_at IS NULL"]
+        self.values: list[object] = []
+
+    @property
+    def sql(self) -> str:
+        return " AND ".join(self.conditions)
+
+    def add_filter(self, wanted: ContactFilter, address: Address | None) -> None:
+        if address is not None:
+            self._add_address(address)
+        if wanted.name is not None:
+            self._add_range("name_key", fold(wanted.name))
+        for word in asked_words(wanted.text) if wanted.text is not None else ():
+            first, after = self._place(word), self._place(after_all_that_begin_with(word))
+            self.conditions.append(
+                f"contact_id IN (SELECT contact_id FROM contact_words WHERE word >= {first} AND word < {after})"  # noqa: S608 - places of this query
+            )
+        if wanted.blocked is not None:
+            self.conditions.append(f"blocked_at IS {'NOT ' if wanted.blocked else ''}NULL")
+        if wanted.opted_out is not None:
+            self.conditions.append(
+                f"{'' if wanted.opted_out else 'NOT '}EXISTS (SELECT FROM contact_addresses AS refusing"
+                " WHERE refusing.contact_id = contacts.contact_id AND refusing.opted_out_at IS NOT NULL)"
+            )
+
+    def add_cursor(self, cursor: str, *, is_by_name: bool) -> None:
+        if not is_by_name:
+            self.conditions.append(f"contact_id < {self._place(read_cursor(cursor, _BY_AGE))}")
+            return
+        match read_position(cursor, _BY_NAME):
+            case [str() as name_key, int() as contact_id] if 0 <= contact_id < 2**63:
+                name, after = self._place(name_key), self._place(contact_id)
+                self.conditions.append(f"(name_key, contact_id) > ({name}, {after})")
+            case _:
+                raise InvalidCursor(field="cursor")
+
+    def _add_address(self, address: Address) -> None:
+        condition = f"address = {self._place(address.value)}"
+        if address.channel != "SMS":
+            condition += f" AND channel = {self._place(address.channel)}"
+        self.conditions.append(f"contact_id IN (SELECT contact_id FROM contact_addresses WHERE {condition})")  # noqa: S608 - names of this module
+
+    def _add_range(self, column: str, beginning: str) -> None:
+        after = after_all_that_begin_with(beginning)
+        self.conditions.append(f"{column} >= {self._place(beginning)} AND {column} < {self._place(after)}")
+
+    def _place(self, value: object) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+def _cursor_of(last: Contact, *, is_by_name: bool) -> str:
+    if is_by_name:
+        return write_cursor([last.name_key, last.contact_id], _BY_NAME)
+    return write_cursor(last.contact_id, _BY_AGE)

@@ -37,17 +37,42 @@ class ConversationRepository(BaseRepository[Conversation]):
         return self.read(row) if row else None
 
     async def find_latest(self, contact_id: int, customer: Address, our_address: str) -> Conversation | None:
-        """The newest conversation with a customer, whatever its state."""
+        """The newest conversation with a customer at this address, whatever its state."""
         row = await self.connection.fetchrow(
             """
-            SELECT * FROM conversations WHERE contact_id = $1 AND channel = $2 AND our_address = $3
+            SELECT * FROM conversations
+            WHERE contact_id = $1 AND channel = $2 AND our_address = $3 AND customer_address = $4
             ORDER BY conv_id DESC LIMIT 1
             """,
             contact_id,
             customer.channel,
             our_address,
+            customer.value,
         )
         return self.read(row) if row else None
+
+    async def find_open_id(self, customer: Address) -> int | None:
+        """An open conversation with a customer, at whichever of our addresses."""
+        conv_id: int | None = await self.connection.fetchval(
+            """
+            SELECT conv_id FROM conversations
+            WHERE channel = $1 AND customer_address = $2 AND status IN ('PENDING', 'PROGRESS') LIMIT 1
+            """,
+            customer.channel,
+            customer.value,
+        )
+        return conv_id
+
+    async def list_open_by_contact(self, contact_id: int) -> list[Conversation]:
+        """A contact's open conversations, locked until the transaction ends."""
+        rows = await self.connection.fetch(
+            """
+            SELECT * FROM conversations WHERE contact_id = $1 AND status IN ('PENDING', 'PROGRESS')
+            ORDER BY conv_id FOR UPDATE
+            """,
+            contact_id,
+        )
+        return [self.read(row) for row in rows]
 
     async def claim_due(self, conv_ids: Sequence[int], *, now: datetime) -> list[Conversation]:
         """Lock those that are still due and that nobody else is working on."""

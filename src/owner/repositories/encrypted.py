@@ -22,6 +22,7 @@ ENCRYPTED: Final = (
     EncryptedColumn("webhook_endpoints", "endpoint_id", "secret_encrypted"),
     EncryptedColumn("webhook_endpoints", "endpoint_id", "former_secret_encrypted"),
     EncryptedColumn("users", "user_id", "totp_secret_encrypted"),
+    EncryptedColumn("suppression_keys", "owner_id", "key_encrypted"),  # one row
     EncryptedColumn("idempotency_keys", "key", "body"),
 )
 Sealed: TypeAlias = tuple[int | str, bytes]  # the row's key, and what is encrypted

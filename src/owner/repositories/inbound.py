@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from owner.db.database import Connection, note_events
+from owner.models.consent import NewConsent
 from owner.models.contact import Contact, ContactAddress
 from owner.models.conversation import Conversation
 from owner.models.enums import MessageDirection
 from owner.models.event import NewEvent
 from owner.models.message import Attachment, InboundMessage, Message
 from owner.repositories.named_sql import load_sql
+from owner.repositories.suppressions import Suppression
 
 _SQL: Final = load_sql("inbound")
 _HISTORY: Final = 10  # turns that the closure detector reads
@@ -30,6 +32,11 @@ class Known:
     new_conv_id: int | None
     new_msg_id: int
     goodbye_msg_id: int | None = None
+    blocked_at: datetime | None = None
+    may_be_suppressed: bool = (
+        False  # the address is new here, and the owner remembers opt-outs without addresses
+    )
+    suppression: Suppression | None = None
 
 
 @dataclass(slots=True)
@@ -42,6 +49,8 @@ class InboundChanges:
     messages: list[Message] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)  # of the first message
     events: list[NewEvent] = field(default_factory=list)
+    consents: list[NewConsent] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)  # of the first contact
 
 
 class InboundRepository:
@@ -80,6 +89,8 @@ class InboundRepository:
             new_conv_id=known["new_conv_id"],
             new_msg_id=known["new_msg_id"],
             goodbye_msg_id=known["goodbye_msg_id"],
+            blocked_at=known["blocked_at"],
+            may_be_suppressed=known["may_be_suppressed"] or False,
         )
 
     async def store(self, owner_id: int, changes: InboundChanges) -> list[int]:
@@ -93,6 +104,8 @@ class InboundRepository:
             changes.messages,
             _media_rows(owner_id, changes),
             [_event_row(owner_id, event) for event in changes.events],
+            [_consent_row(owner_id, consent) for consent in changes.consents],
+            _word_rows(owner_id, changes),
         )
         return [row["media_id"] for row in rows]
 
@@ -141,3 +154,25 @@ def _event_row(owner_id: int, event: NewEvent) -> dict[str, Any]:
         "contact_id": event.contact_id,
         "data": event.data,
     }
+
+
+def _consent_row(owner_id: int, consent: NewConsent) -> dict[str, Any]:
+    return {
+        "owner_id": owner_id,
+        "contact_id": consent.contact_id,
+        "channel": consent.address.channel,
+        "address": consent.address.value,
+        "change": consent.change,
+        "source": consent.source,
+        "evidence": consent.evidence,
+        "actor_kind": consent.actor.kind,
+        "actor_id": consent.actor.id,
+        "created_at": consent.at,
+    }
+
+
+def _word_rows(owner_id: int, changes: InboundChanges) -> list[dict[str, Any]]:
+    return [
+        {"owner_id": owner_id, "word": word, "contact_id": changes.contacts[0].contact_id}
+        for word in changes.words
+    ]

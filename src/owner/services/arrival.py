@@ -11,16 +11,26 @@ from owner.models.closure import (
     answers_closing_question,
     is_courtesy,
 )
-from owner.models.contact import Contact, ContactAddress
+from owner.models.consent import NewConsent
+from owner.models.contact import Contact, ContactAddress, name_key_of
 from owner.models.conversation import PENDING_CLOSURE, Conversation
-from owner.models.enums import DeliveryStatus, MessageDirection, MessageOwner, MessageType
+from owner.models.enums import (
+    ConsentChange,
+    ConsentSource,
+    DeliveryStatus,
+    MessageDirection,
+    MessageOwner,
+    MessageType,
+)
 from owner.models.event import CUSTOMER, DETECTOR, SYSTEM, NewEvent
 from owner.models.message import InboundMessage, Message
 from owner.models.opt_out import OptOutIntent, opt_out_intent
 from owner.models.owner import Owner
 from owner.repositories.inbound import InboundChanges, Known
+from owner.services.address_book import new_address, returned_consent
 from owner.services.closure_detector import ClosureDetector
 
+BLOCKED: Final = "the contact is blocked"
 QUESTION_LAPSES_AFTER: Final = timedelta(hours=1)
 
 
@@ -43,7 +53,7 @@ class Arrival:
         """Settle, place, opt out or detect; in this order, because the ones before rule out those after."""
         contact_id = self._identify()
         intent = opt_out_intent(self.inbound.content, self.inbound.opt_out_type, self.owner.opt_out_words)
-        conversation = self._place(contact_id)
+        conversation = self._place_blocked(contact_id) if self.known.blocked_at else self._place(contact_id)
         silence = self.at - conversation.last_activity_at
         message = self._append(conversation)
         if intent is not None:
@@ -67,7 +77,8 @@ class Arrival:
             self._add_contact(contact_id)
         reply_address = self.inbound.customer.value
         if self.known.address is None:
-            self.changes.addresses.append(self._new_address(contact_id, reply_address))
+            self.known.address = self._new_address(contact_id, reply_address)
+            self.changes.addresses.append(self.known.address)
         elif self.known.address.reply_address != reply_address:
             self.changes.addresses.append(
                 self.known.address.model_copy(update={"reply_address": reply_address})
@@ -75,27 +86,31 @@ class Arrival:
         return contact_id
 
     def _add_contact(self, contact_id: int) -> None:
-        self.changes.contacts.append(
-            Contact(
-                owner_id=self.owner.owner_id,
-                contact_id=contact_id,
-                name=self.inbound.profile_name,
-                created_at=self.at,
-                updated_at=self.at,
-            )
+        name = self.inbound.profile_name
+        contact = Contact(
+            owner_id=self.owner.owner_id,
+            contact_id=contact_id,
+            name=name,
+            name_key=name_key_of(name),
+            created_at=self.at,
+            updated_at=self.at,
         )
+        self.changes.contacts.append(contact)
+        self.changes.words.extend(contact.search_words([self.inbound.customer_key.value]))
         self.changes.events.append(NewEvent("contact.created", CUSTOMER, contact_id=contact_id))
 
     def _new_address(self, contact_id: int, reply_address: str) -> ContactAddress:
-        customer = self.inbound.customer_key
-        return ContactAddress(
+        address = new_address(
+            self.inbound.customer_key,
             owner_id=self.owner.owner_id,
-            channel=customer.channel,
-            address=customer.value,
-            reply_address=reply_address,
             contact_id=contact_id,
-            created_at=self.at,
+            reply_address=reply_address,
+            suppression=self.known.suppression,
+            at=self.at,
         )
+        if address.is_opted_out:
+            self.changes.consents.append(returned_consent(address, at=self.at))
+        return address
 
     def _place(self, contact_id: int) -> Conversation:
         """The conversation that the message joins: the open one, a closed one that it wakes or not, a new one."""
@@ -111,6 +126,14 @@ class Arrival:
         if was_due:
             self.changes.conversations.append(latest)
         return self._open(contact_id, previous=latest)
+
+    def _place_blocked(self, contact_id: int) -> Conversation:
+        """Keep it with the latest conversation, or in one that ends as it begins: nobody is woken, nothing lost."""
+        conversation = self.known.conversation or self._open(contact_id, previous=None)
+        conversation.settle(now=self.at)
+        if conversation.is_open:
+            conversation.fail(reason=BLOCKED, by=SYSTEM, at=self.at)
+        return conversation
 
     def _is_goodbye_to(self, closed: Conversation) -> bool:
         return (
@@ -180,23 +203,33 @@ class Arrival:
 
     def _apply_consent(self, intent: OptOutIntent, message: Message) -> None:
         """Note STOP; note START only from somebody who is opted out, because "sim" also answers questions."""
-        changed = intent is OptOutIntent.STOP if not self._is_opted_out else intent is OptOutIntent.START
-        if not changed:
-            return
         opted_out = intent is OptOutIntent.STOP
-        address = self.changes.addresses.pop() if self.changes.addresses else self.known.address
+        address = self.changes.addresses[-1] if self.changes.addresses else self.known.address
         assert address is not None
+        if not address.is_changed_by(intent):
+            return
+        source = ConsentSource.PROVIDER if self.inbound.opt_out_type else ConsentSource.WORD
         evidence: dict[str, Any] = {
             "msg_id": message.msg_id,
             "provider_sid": message.provider_sid,
-            "by": "provider" if self.inbound.opt_out_type else "word",
+            "by": source.lower(),
         }
-        self.changes.addresses.append(
-            address.model_copy(
-                update={
-                    "opted_out_at": self.at if opted_out else None,
-                    "opt_out_evidence": evidence if opted_out else None,
-                }
+        changed = address.model_copy(
+            update={
+                "opted_out_at": (address.opted_out_at or self.at) if opted_out else None,
+                "opt_out_evidence": evidence if opted_out else None,
+            }
+        )
+        self.changes.addresses = [changed]
+        self.changes.consents.append(
+            NewConsent(
+                address.contact_id,
+                address.key,
+                ConsentChange.OPTED_OUT if opted_out else ConsentChange.OPTED_IN,
+                source,
+                CUSTOMER,
+                self.at,
+                evidence,
             )
         )
         self.changes.events.append(

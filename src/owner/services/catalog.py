@@ -10,6 +10,11 @@ from owner.services.api_keys import ApiKeyService
 from owner.services.canned_replies import CannedReplyService
 from owner.services.channel_setup import ChannelSetupService
 from owner.services.closure_trial import ClosureTrialService
+from owner.services.consents import ConsentService
+from owner.services.contact_erasure import ContactErasureService
+from owner.services.contact_export import ContactExportService
+from owner.services.contact_merges import ContactMergeService
+from owner.services.contacts import ContactService
 from owner.services.conversation_reads import ConversationReadService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
@@ -61,6 +66,11 @@ class Services:
     api_keys: ApiKeyService
     canned_replies: CannedReplyService
     conversation_reads: ConversationReadService
+    consents: ConsentService
+    contact_erasure: ContactErasureService
+    contact_export: ContactExportService
+    contact_merges: ContactMergeService
+    contacts: ContactService
     conversations: ConversationService
     deliveries: DeliveryService
     delivery_statuses: DeliveryStatusService

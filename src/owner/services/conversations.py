@@ -14,12 +14,12 @@ from owner.models.enums import Channel, ConversationStatus
 from owner.models.errors import InvalidAddress, SenderUnknown
 from owner.models.event import Actor, EventResponse
 from owner.models.twilio_account import ChannelAddress
-from owner.repositories.contacts import ContactRepository
 from owner.repositories.conversation_lists import ConversationListRepository
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.owners import OwnerRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
+from owner.services.address_book import AddressBook
 from owner.services.customer_lock import customer_lock
 from owner.services.farewell import closing_text, say_goodbye
 from owner.services.ports import Clock
@@ -28,9 +28,10 @@ from owner.services.ports import Clock
 class ConversationService:
     """Everything about conversations but their messages."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Database, *, clock: Clock, address_book: AddressBook) -> None:
         self.database = database
         self.clock = clock
+        self.address_book = address_book
 
     async def create_or_get(
         self, owner_id: int, create: ConversationCreate, *, by: Actor
@@ -142,7 +143,9 @@ class ConversationService:
         key, owner_id = canonical(customer), sender.owner_id
         repository = ConversationRepository(connection)
         owner = await OwnerRepository(connection).get(owner_id)
-        contact_id = await _find_or_add_contact(connection, owner_id, create, customer)
+        contact_id = await self.address_book.find_or_add_contact(
+            connection, owner_id, customer, name=create.contact_name, by=by
+        )
         previous = await repository.find_latest(contact_id, key, sender.address)
         conversation = Conversation.open(
             owner_id=owner_id,
@@ -170,18 +173,3 @@ def _customer_of(create: ConversationCreate) -> Address:
             f"The address is not one of the channel {create.channel}.", field="customer_address"
         )
     return Address(create.channel, address.value)
-
-
-async def _find_or_add_contact(
-    connection: Connection, owner_id: int, create: ConversationCreate, customer: Address
-) -> int:
-    contacts = ContactRepository(connection)
-    key = canonical(customer)
-    address = await contacts.find_address(key)
-    if address is not None:
-        return address.contact_id
-    contact_id = await contacts.find_contact_id(key.value)
-    if contact_id is None:
-        contact_id = (await contacts.add({"owner_id": owner_id, "name": create.contact_name})).contact_id
-    await contacts.add_address(key, owner_id=owner_id, contact_id=contact_id, reply_address=customer.value)
-    return contact_id

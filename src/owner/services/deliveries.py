@@ -9,15 +9,17 @@ from owner.db.database import Connection, Database
 from owner.logs import get_logger
 from owner.models.addresses import Address
 from owner.models.conversation import Conversation
+from owner.models.enums import ConsentSource
 from owner.models.errors import OutcomeUnknown, ProviderError, ProviderProblem
 from owner.models.event import PROVIDER, SYSTEM, Actor, NewEvent
 from owner.models.message import Message
 from owner.models.twilio_account import TwilioAccount
-from owner.repositories.contacts import ContactRepository
+from owner.repositories.contact_addresses import ContactAddressRepository
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.messages import MessageRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
+from owner.services.address_book import opt_out_address
 from owner.services.ports import Clock, Credentials, MessageGateway, OutboundMessage, SendRate, SentMessage
 from owner.services.twilio_accounts import TwilioService
 
@@ -103,7 +105,7 @@ class DeliveryService:
     ) -> Attempt:
         account = await TwilioAccountRepository(connection).get(conversation.twilio_account_id)
         customer = Address(conversation.channel, conversation.customer_address)
-        known = await ContactRepository(connection).find_address(customer)
+        known = await ContactAddressRepository(connection).find(customer)
         return Attempt(
             message,
             account,
@@ -218,17 +220,16 @@ async def note_opt_out(
     """The provider says that the customer wants no messages."""
     conversation = await ConversationRepository(connection).get(message.conv_id)
     evidence = {"msg_id": message.msg_id, "error_code": error_code, "by": "provider"}
-    customer = Address(conversation.channel, conversation.customer_address)
-    if await ContactRepository(connection).opt_out(customer, at=at, evidence=evidence):
-        event = NewEvent(
-            "contact.opted_out",
-            PROVIDER,
-            conv_id=message.conv_id,
-            msg_id=message.msg_id,
-            contact_id=conversation.contact_id,
-            data=evidence,
-        )
-        await EventRepository(connection).add_all(message.owner_id, [event])
+    await opt_out_address(
+        connection,
+        message.owner_id,
+        Address(conversation.channel, conversation.customer_address),
+        source=ConsentSource.PROVIDER,
+        evidence=evidence,
+        by=PROVIDER,
+        at=at,
+        message=message,
+    )
 
 
 async def _record(

@@ -16,6 +16,7 @@ from owner.services.closure_detector import ClosureDetector
 from owner.services.closure_question import ask_whether_done
 from owner.services.customer_lock import customer_lock
 from owner.services.ports import Clock
+from owner.services.suppressions import SuppressionList
 
 log = get_logger(__name__)
 
@@ -34,10 +35,13 @@ class Receipt:
 class InboundService:
     """Takes in what customers write."""
 
-    def __init__(self, database: Database, *, clock: Clock, detector: ClosureDetector) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock, detector: ClosureDetector, suppressions: SuppressionList
+    ) -> None:
         self.database = database
         self.clock = clock
         self.detector = detector
+        self.suppressions = suppressions
 
     async def receive(self, inbound: InboundMessage, *, owner: Owner, twilio_account_id: int) -> Receipt:
         """Store a message once, however often it is delivered; committed when this returns."""
@@ -53,6 +57,9 @@ class InboundService:
             )
             if known.duplicate_of is not None:
                 return Receipt(known.duplicate_of, is_duplicate=True)
+            if known.may_be_suppressed:
+                taken = await self.suppressions.take(connection, [inbound.customer_key])
+                known.suppression = taken.get(inbound.customer_key)
             arrival = Arrival(inbound, known, owner, twilio_account_id, now, self.detector)
             conversation = arrival.decide()
             media_ids = await repository.store(owner.owner_id, arrival.changes)

@@ -12,7 +12,7 @@ from owner.repositories.conversations import ConversationRepository
 from owner.repositories.media import MediaRepository
 from owner.repositories.messages import MessageRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
-from owner.services.ports import Clock, MediaStore, MessageGateway
+from owner.services.ports import Clock, FetchedMedia, MediaStore, MessageGateway
 from owner.services.twilio_accounts import TwilioService
 
 log = get_logger(__name__)
@@ -60,14 +60,10 @@ class MediaService:
             fetched = await self.gateway.fetch_media(media.provider_url, credentials, max_bytes=MAXIMUM_BYTES)
         except (ProviderError, OutcomeUnknown) as problem:
             is_permanent = isinstance(problem, ProviderError) and problem.permanent
-            is_worth_another = media.miss(problem.message, is_permanent=is_permanent, at=self.clock.now())
-            await self._save(media)
-            if is_worth_another:
+            if await self._miss(media, problem.message, is_permanent=is_permanent):
                 raise
         else:
-            await self.store.put(_key(media), fetched.content)
-            media.store(fetched.content, fetched.content_type, at=self.clock.now())
-            await self._save(media)
+            await self._keep(media, fetched)
 
     async def open(self, owner_id: int, media_id: int) -> File:
         """A file to show.
@@ -77,7 +73,11 @@ class MediaService:
         """
         async with self.database.owner(owner_id) as connection:
             media = await MediaRepository(connection).get(media_id)
-        content = await self.store.get(_key(media)) if media.status is MediaStatus.STORED else None
+        content = (
+            await self.store.get(media_key(owner_id, media_id))
+            if media.status is MediaStatus.STORED
+            else None
+        )
         if content is None:
             raise MediaNotFound(media_id=media_id, media_status=media.status)
         return File(media, content)
@@ -90,11 +90,28 @@ class MediaService:
             account = await TwilioAccountRepository(connection).get(conversation.twilio_account_id)
         return media, account
 
-    async def _save(self, media: Media) -> None:
+    async def _keep(self, media: Media, fetched: FetchedMedia) -> None:
+        """Store a file while its row is held: whoever erases the customer's data waits, and then deletes it."""
         async with self.database.owner(media.owner_id) as connection:
-            await MediaRepository(connection).save(media)
-        log.info("media_fetched", owner_id=media.owner_id, media_id=media.media_id, status=media.status)
+            held = await MediaRepository(connection).get(media.media_id, for_update=True)
+            if held.status is not MediaStatus.PENDING:
+                return
+            await self.store.put(media_key(held.owner_id, held.media_id), fetched.content)
+            held.store(fetched.content, fetched.content_type, at=self.clock.now())
+            await MediaRepository(connection).save(held)
+        log.info("media_fetched", owner_id=held.owner_id, media_id=held.media_id, status=held.status)
+
+    async def _miss(self, media: Media, error: str, *, is_permanent: bool) -> bool:
+        """Note that the provider did not give it. Returns whether another attempt makes sense."""
+        async with self.database.owner(media.owner_id) as connection:
+            held = await MediaRepository(connection).get(media.media_id, for_update=True)
+            if held.status is not MediaStatus.PENDING:
+                return False
+            is_worth_another = held.miss(error, is_permanent=is_permanent, at=self.clock.now())
+            await MediaRepository(connection).save(held)
+        log.info("media_missed", owner_id=held.owner_id, media_id=held.media_id, status=held.status)
+        return is_worth_another
 
 
-def _key(media: Media) -> str:
-    return f"{media.owner_id}/{media.media_id}"
+def media_key(owner_id: int, media_id: int) -> str:
+    return f"{owner_id}/{media_id}"

@@ -4,12 +4,13 @@ from datetime import datetime
 
 from owner.db.database import Connection
 from owner.models.addresses import Address
+from owner.models.contact_errors import ContactBlocked
 from owner.models.conversation import Conversation
 from owner.models.enums import DeliveryStatus, MessageDirection
 from owner.models.errors import ContactOptedOut
 from owner.models.event import Actor
 from owner.models.message import Message, MessageCreate
-from owner.repositories.contacts import ContactRepository
+from owner.repositories.contact_addresses import ContactAddressRepository
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.jobs import JobRepository
 from owner.repositories.messages import MessageRepository
@@ -31,10 +32,11 @@ async def queue_message(
     Raises:
         ConversationClosed: nothing can be added to a closed conversation.
         ReplyWindowClosed: the channel takes templates only, at this hour.
+        ContactBlocked: the company wants nothing to do with the customer.
         ContactOptedOut: the customer asked not to be written to.
     """
     conversation.refuse_if_closed()
-    await _refuse_opted_out(connection, conversation)
+    await refuse_unwanted(connection, Address(conversation.channel, conversation.customer_address))
     if create.content_sid is None:
         conversation.refuse_outside_window(now=at)
     times = conversation.answer_times(written_by=create.message_owner, at=at)
@@ -78,8 +80,12 @@ async def queue_message(
     return message
 
 
-async def _refuse_opted_out(connection: Connection, conversation: Conversation) -> None:
-    address = Address(conversation.channel, conversation.customer_address)
-    contact_address = await ContactRepository(connection).find_address(address)
-    if contact_address is not None and contact_address.is_opted_out:
-        raise ContactOptedOut(opted_out_at=contact_address.opted_out_at)
+async def refuse_unwanted(connection: Connection, customer: Address) -> None:
+    """Raise `ContactBlocked` or `ContactOptedOut` where nothing may be written to a customer."""
+    recipient = await ContactAddressRepository(connection).find_recipient(customer)
+    if recipient is None:
+        return
+    if recipient.blocked_at is not None:
+        raise ContactBlocked(blocked_at=recipient.blocked_at)
+    if recipient.opted_out_at is not None:
+        raise ContactOptedOut(opted_out_at=recipient.opted_out_at)

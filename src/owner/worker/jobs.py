@@ -11,6 +11,7 @@ from owner.services.catalog import Services
 
 Job = Callable[..., Awaitable[None]]
 SHORTEST_DELAY: Final = timedelta(milliseconds=100)
+STORE_RETRY: Final = timedelta(minutes=1)
 
 
 async def message_queued(services: Services, *, owner_id: int, conv_id: int) -> None:
@@ -33,6 +34,14 @@ async def password_reset_asked(services: Services, *, email_hash: str) -> None:
 async def link_wanted(services: Services, *, owner_id: int, user_id: int, purpose: str) -> None:
     """Mail a person a link."""
     await services.password_links.send(owner_id, user_id, LinkPurpose(purpose))
+
+
+async def contact_erased(services: Services, *, owner_id: int, contact_id: int) -> None:
+    """Finish an erasure, its files above all; come back while the store refuses."""
+    try:
+        await services.contact_erasure.finish(owner_id, contact_id)
+    except Exception as problem:
+        raise RetryRequested(delay=STORE_RETRY, reason=type(problem).__name__) from problem
 
 
 async def conversations_due(services: Services) -> None:
@@ -60,6 +69,7 @@ JOBS: Final[dict[str, Job]] = {
     "media_arrived": media_arrived,
     "password_reset_asked": password_reset_asked,
     "link_wanted": link_wanted,
+    "contact_erased": contact_erased,
 }
 
 SCHEDULES: Final[dict[str, tuple[str, Callable[[Services], Awaitable[None]]]]] = {

@@ -4,7 +4,8 @@
 -- $1 canonical address, $2 channel, $3 our address, $4 provider SID, $5 turns of history, $6 now,
 -- $7 whether a goodbye may follow, which needs an id too
 WITH person AS (
-    SELECT contact_id, channel = $2 AS is_this_channel, reply_address, opted_out_at, opt_out_evidence, created_at
+    SELECT contact_id, channel = $2 AS is_this_channel, reply_address, opted_out_at, opt_out_evidence, created_at,
+        (SELECT blocked_at FROM contacts WHERE contacts.contact_id = contact_addresses.contact_id) AS blocked_at
     FROM contact_addresses WHERE address = $1
     ORDER BY channel = $2 DESC, created_at LIMIT 1
 ), open_conversation AS (
@@ -14,7 +15,7 @@ WITH person AS (
 ), latest_conversation AS (
     SELECT * FROM conversations
     WHERE contact_id = (SELECT contact_id FROM person) AND channel = $2 AND our_address = $3
-      AND NOT EXISTS (SELECT FROM open_conversation)
+      AND customer_address = $1 AND NOT EXISTS (SELECT FROM open_conversation)
     ORDER BY conv_id DESC LIMIT 1 FOR UPDATE
 ), conversation AS (
     SELECT * FROM open_conversation UNION ALL SELECT * FROM latest_conversation
@@ -27,6 +28,8 @@ SELECT
     person.opted_out_at,
     person.opt_out_evidence,
     person.created_at AS known_since,
+    person.blocked_at,
+    CASE WHEN person.is_this_channel IS NOT TRUE THEN EXISTS (SELECT FROM suppression_keys) END AS may_be_suppressed,
     CASE WHEN person.contact_id IS NULL THEN nextval('contacts_contact_id_seq') END AS new_contact_id,
     CASE WHEN NOT EXISTS (SELECT FROM open_conversation WHERE expires_at > $6 AND (idle_at IS NULL OR idle_at > $6))
         THEN nextval('conversations_conv_id_seq') END AS new_conv_id,
@@ -42,7 +45,8 @@ LEFT JOIN conversation ON true
 
 -- store_inbound --
 -- Everything that the decision changed, in one round trip. Each parameter is a list of whole rows.
--- $1 contacts, $2 contact addresses, $3 conversations, $4 messages, $5 media, $6 events
+-- $1 contacts, $2 contact addresses, $3 conversations, $4 messages, $5 media, $6 events, $7 changes of consent,
+-- $8 words under which new contacts are found
 WITH kept_contacts AS (
     INSERT INTO contacts SELECT * FROM jsonb_populate_recordset(NULL::contacts, $1)
 ), kept_addresses AS (
@@ -79,5 +83,12 @@ WITH kept_contacts AS (
     INSERT INTO events (owner_id, type, actor_kind, actor_id, conv_id, msg_id, contact_id, data)
     SELECT owner_id, type, actor_kind, actor_id, conv_id, msg_id, contact_id, data
     FROM jsonb_populate_recordset(NULL::events, $6)
+), kept_consents AS (
+    INSERT INTO contact_consents
+        (owner_id, contact_id, channel, address, change, source, evidence, actor_kind, actor_id, created_at)
+    SELECT owner_id, contact_id, channel, address, change, source, evidence, actor_kind, actor_id, created_at
+    FROM jsonb_populate_recordset(NULL::contact_consents, $7)
+), kept_words AS (
+    INSERT INTO contact_words SELECT * FROM jsonb_populate_recordset(NULL::contact_words, $8)
 )
 SELECT media_id FROM kept_media

@@ -1,4 +1,4 @@
-"""Merges, blocks and the ledger of consent."""
+"""Search, blocks, merges, the ledger of consent, and what outlives an erasure."""
 
 from owner.db.revision import run_sql
 
