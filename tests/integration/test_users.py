@@ -243,3 +243,13 @@ async def test_a_key_lets_nobody_do_more_than_it_may_itself(api: Visit, acme: Te
 
     assert [(status, problem["code"]) for status, problem in answers] == [(403, "permission_missing")] * 4
     assert renamed == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("PATCH", "/v1/users/me", "GET"), ("DELETE", "/v1/users/me/second-factor", "POST, PUT")],
+)
+async def test_oneself_is_nobodys_id(api: Visit, acme: Tenant, method: str, path: str, allowed: str) -> None:
+    headers = {"Authorization": f"Bearer {acme.api_key}"}
+    async with api.session.request(method, api.url + path, headers=headers, json={}) as response:
+        assert (response.status, response.headers["Allow"]) == (405, allowed)

@@ -150,14 +150,14 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """What the path takes, by all of its routes: the framework names only those of the first."""
+    """What the path takes, by all of its routes: the framework names only those of the first.
+
+    Where a path is a word in one route and an id in another, the word counts: `/v1/users/me` is nobody's id.
+    """
     paths: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
-    return sorted(
-        method.upper()
-        for path, methods in paths.items()
-        if compile_path(path)[0].match(request.url.path)
-        for method in methods
-    )
+    fitting = [path for path in paths if compile_path(path)[0].match(request.url.path)]
+    nearest = min(fitting, key=lambda path: path.count("{"))
+    return sorted(method.upper() for method in paths[nearest])
 
 
 async def _on_surprise(_request: Request, error: Exception) -> JSONResponse:

@@ -54,7 +54,7 @@ async def sign_out(services: UseCases, caller: Caller) -> None:
     await services.sessions.end(caller, caller.session_id or 0)
 
 
-@router.delete("/{session_id}", status_code=status.HTTP_204_NO_CONTENT, **needs(Permission.SELF))
+@router.delete("/{session_id:int}", status_code=status.HTTP_204_NO_CONTENT, **needs(Permission.SELF))
 async def end_session(
     session_id: Annotated[int, Path(ge=1, le=2**63 - 1)], services: UseCases, caller: Caller
 ) -> None:

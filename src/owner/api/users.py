@@ -13,6 +13,7 @@ from owner.models.permissions import Permission
 from owner.models.user import User, UserCreate, UserInvited, UserResponse, UserUpdate
 
 router = APIRouter(prefix="/v1/users", tags=["people"], route_class=Route)
+# The paths say `int`, so that `me` is none of these.
 UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
@@ -48,14 +49,14 @@ async def invite_user(create: UserCreate, services: UseCases, caller: Caller) ->
     return _invited(*await services.users.invite(caller, create))
 
 
-@router.get("/{user_id}", **needs(Permission.USERS_READ))
+@router.get("/{user_id:int}", **needs(Permission.USERS_READ))
 async def get_user(user_id: UserId, services: UseCases, caller: Caller) -> UserResponse:
     """One person."""
     return UserResponse.model_validate(await services.users.get(caller.owner_id, user_id))
 
 
 @router.patch(
-    "/{user_id}",
+    "/{user_id:int}",
     responses={409: {"description": "Nobody would be left who can configure the company (`last_admin`)."}},
     **needs(Permission.USERS_WRITE),
 )
@@ -70,7 +71,7 @@ async def update_user(
 
 
 @router.post(
-    "/{user_id}/invitation",
+    "/{user_id:int}/invitation",
     status_code=status.HTTP_201_CREATED,
     responses={409: {"description": "They have chosen a password already (`invitation_accepted`)."}},
     **needs(Permission.USERS_WRITE, creates=True),
@@ -81,7 +82,7 @@ async def invite_user_again(user_id: UserId, services: UseCases, caller: Caller)
 
 
 @router.delete(
-    "/{user_id}/second-factor", status_code=status.HTTP_204_NO_CONTENT, **needs(Permission.USERS_WRITE)
+    "/{user_id:int}/second-factor", status_code=status.HTTP_204_NO_CONTENT, **needs(Permission.USERS_WRITE)
 )
 async def reset_second_factor(user_id: UserId, services: UseCases, caller: Caller) -> None:
     """Take a person's second factor away, because it is lost. One's own takes password and code."""

@@ -60,10 +60,10 @@ class PasswordSet(DTO):
     """A new password, by the token of a link."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"token": "2mVbT5h…", "password": "a better horse"}]}
+        json_schema_extra={"examples": [{"token": "2mVbT5h-example", "password": "a better horse"}]}
     )
 
-    token: Annotated[str, Field(min_length=1, max_length=200, repr=False)]
+    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,200}$", repr=False)]
     password: Password
 
 

@@ -68,7 +68,7 @@ class SessionCreate(DTO):
     owner_id: int | None = Field(
         default=None,
         ge=1,
-        le=2**63 - 1,
+        le=2**53 - 1,  # what JSON numbers hold exactly everywhere; ids start at 1
         description="Which company, where the e-mail and the password are right for several.",
     )
 
