@@ -8,7 +8,7 @@ from owner.db.database import Database
 from owner.models.contact import ContactAddress
 from owner.models.conversation import Conversation
 from owner.models.conversation_query import ConversationQuery
-from owner.models.event import EventResponse
+from owner.models.event import HistoryEvent
 from owner.models.message import Message
 from owner.services.catalog import Services
 
@@ -29,7 +29,7 @@ async def message_by_sid(services: Services, tenant: Tenant, provider_sid: str) 
     return Message.model_validate(row)
 
 
-async def events_of(services: Services, tenant: Tenant, conv_id: int) -> list[EventResponse]:
+async def events_of(services: Services, tenant: Tenant, conv_id: int) -> list[HistoryEvent]:
     page = await services.conversations.history(tenant.owner_id, conv_id, limit=100)
     return list(page.items)
 

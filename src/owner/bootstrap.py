@@ -34,6 +34,8 @@ from owner.services.access import AccessService
 from owner.services.account import AccountService
 from owner.services.address_book import AddressBook
 from owner.services.api_keys import ApiKeyService
+from owner.services.assignments import AssignmentService
+from owner.services.bulk import BulkService
 from owner.services.canned_replies import CannedReplyService
 from owner.services.catalog import Services
 from owner.services.channel_setup import ChannelSetupService
@@ -45,6 +47,7 @@ from owner.services.contact_erasure import ContactErasureService
 from owner.services.contact_export import ContactExportService
 from owner.services.contact_merges import ContactMergeService
 from owner.services.contacts import ContactService
+from owner.services.conversation_changes import ConversationChangeService
 from owner.services.conversation_reads import ConversationReadService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
@@ -181,6 +184,8 @@ def wire(
     address_book = AddressBook(clock=clock, suppressions=suppressions)
     contacts = ContactService(database, clock=clock, address_book=address_book)
     conversations = ConversationService(database, clock=clock, address_book=address_book)
+    assignments = AssignmentService(conversations, clock=clock)
+    changes = ConversationChangeService(database, clock=clock, conversations=conversations)
     rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
     limits = rate_limits(settings)
     detector = ClosureDetector()
@@ -212,7 +217,10 @@ def wire(
         closure_trial=ClosureTrialService(database, detector=detector),
         account=account,
         api_keys=ApiKeyService(database, clock=clock),
+        assignments=assignments,
+        bulk=BulkService(conversations=conversations, assignments=assignments, changes=changes),
         canned_replies=CannedReplyService(database, clock=clock),
+        conversation_changes=changes,
         conversation_reads=ConversationReadService(database),
         consents=ConsentService(database, clock=clock, contacts=contacts, address_book=address_book),
         contact_erasure=ContactErasureService(

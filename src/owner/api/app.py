@@ -18,6 +18,7 @@ from owner.api import (
     contact_privacy,
     contacts,
     conversation_reads,
+    conversation_work,
     conversations,
     docs,
     features,
@@ -45,6 +46,7 @@ from owner.services.catalog import Services
 
 REST: Final = (  # one per line, in the order of the API's page
     conversations,
+    conversation_work,
     messages,
     media,
     notes,

@@ -15,7 +15,7 @@ from owner.models.conversation_dtos import (
 )
 from owner.models.conversation_query import ConversationQuery
 from owner.models.entity import Page
-from owner.models.event import EventResponse
+from owner.models.event import HistoryEvent
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"], route_class=Route)
@@ -58,10 +58,8 @@ async def get_conversation(conv_id: ConvId, services: UseCases, caller: Caller) 
 async def close_conversation(
     conv_id: ConvId, services: UseCases, caller: Caller, close: ConversationClose | None = None
 ) -> ConversationResponse:
-    """End a conversation, with a reason."""
-    conversation = await services.conversations.close(
-        caller.owner_id, conv_id, close or ConversationClose(), by=caller.actor
-    )
+    """End a conversation, with a reason; who signed in as SUPPORT ends it as a supervisor."""
+    conversation = await services.conversations.close_as(caller, conv_id, close or ConversationClose())
     return ConversationResponse.model_validate(conversation)
 
 
@@ -80,6 +78,6 @@ async def extend_conversation(
 @router.get("/{conv_id}/events", **needs(Permission.CONVERSATIONS_READ))
 async def list_conversation_events(
     conv_id: ConvId, services: UseCases, caller: Caller, limit: Limit = 50, cursor: Cursor = None
-) -> Page[EventResponse]:
+) -> Page[HistoryEvent]:
     """Everything that happened in a conversation, oldest first: who did it, when, with which evidence."""
     return await services.conversations.history(caller.owner_id, conv_id, limit=limit, cursor=cursor)

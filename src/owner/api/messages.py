@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Path, Query, status
 
 from owner.api.conversations import ConvId
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
@@ -14,6 +15,8 @@ from owner.models.message import MediaResponse, Message, MessageCreate, MessageR
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1/conversations/{conv_id}/messages", tags=["messages"], route_class=Route)
+MsgId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+MessageOrder = Annotated[Literal["asc", "desc"], Query(description="Oldest or newest first.")]
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, **needs(Permission.MESSAGES_SEND, creates=True))
@@ -21,21 +24,36 @@ async def send_message(
     conv_id: ConvId, create: MessageCreate, services: UseCases, caller: Caller
 ) -> MessageResponse:
     """Send a text, files or an approved template. Stored when this answers; sent by a worker right after."""
-    message = await services.messages.send(caller.owner_id, conv_id, create, by=caller.actor)
+    message = await services.messages.send_as(caller, conv_id, create)
     return _shown(message, ())
 
 
 @router.get("", **needs(Permission.CONVERSATIONS_READ))
 async def list_messages(
-    conv_id: ConvId, services: UseCases, caller: Caller, limit: Limit = 50, cursor: Cursor = None
+    conv_id: ConvId,
+    services: UseCases,
+    caller: Caller,
+    *,
+    order: MessageOrder = "asc",
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[MessageResponse]:
-    """What was said in a conversation, oldest first."""
-    page, media = await services.messages.list_page(caller.owner_id, conv_id, limit=limit, cursor=cursor)
+    """What was said in a conversation, oldest first unless `order` is `desc`."""
+    page, media = await services.messages.list_page(
+        caller.owner_id, conv_id, limit=limit, cursor=cursor, newest_first=order == "desc"
+    )
     files: dict[int, list[Media]] = defaultdict(list)
     for file in media:
         files[file.msg_id].append(file)
     items = [_shown(message, files[message.msg_id]) for message in page.items]
     return Page[MessageResponse](items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/{msg_id}", **needs(Permission.CONVERSATIONS_READ))
+async def get_message(conv_id: ConvId, msg_id: MsgId, services: UseCases, caller: Caller) -> MessageResponse:
+    """One message, with its files and how far it got."""
+    message, media = await services.messages.get(caller.owner_id, conv_id, msg_id)
+    return _shown(message, media)
 
 
 def _shown(message: Message, media: Iterable[Media]) -> MessageResponse:

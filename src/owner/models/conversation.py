@@ -18,6 +18,7 @@ from owner.models.errors import ConversationClosed, InvalidTransition, ReplyWind
 from owner.models.event import CUSTOMER, DETECTOR, TIMER, Actor, NewEvent
 from owner.models.lifecycle import OPEN, check_transition
 from owner.models.owner import ConversationLimits
+from owner.models.work_errors import HandledByPerson
 
 REPLY_WINDOW: Final = timedelta(hours=24)  # WhatsApp and Messenger: free text after the last inbound
 WINDOWED_CHANNELS: Final = frozenset({Channel.WHATSAPP, Channel.MESSENGER})
@@ -25,6 +26,10 @@ ANSWERS: Final = frozenset({MessageOwner.AGENT, MessageOwner.SUPPORT, MessageOwn
 AUTOMATIC: Final = frozenset({ActorKind.DETECTOR, ActorKind.TIMER})  # whose closings can be undone
 CLOSURE: Final = "closure"  # key of the context: the evidence on which the detector closed
 PENDING_CLOSURE: Final = "pending_closure"  # key of the context while a closing waits for the customer
+ASKED_AT: Final = (
+    "closure_asked_at"  # key of the context: when the customer was last asked whether it is over
+)
+OWN_KEYS: Final = frozenset({CLOSURE, PENDING_CLOSURE, ASKED_AT})
 
 
 class Conversation(Entity):
@@ -168,6 +173,46 @@ class Conversation(Entity):
         self.expires_at += by_time
         self.updated_at = at
         self.note("conversation.extended", by, expires_at=self.expires_at.isoformat())
+
+    def assign(self, assignee_id: int, *, by: Actor, at: datetime) -> None:
+        """Give it to a person, who answers from now on."""
+        self.refuse_if_closed()
+        if self.assignee_id != assignee_id:
+            before, self.assignee_id, self.updated_at = self.assignee_id, assignee_id, at
+            self.note("conversation.assigned", by, assignee_id=assignee_id, assignee_from=before)
+        self.hand_off(Handler.PERSON, by=by, reason="assigned", at=at)
+
+    def unassign(self, *, by: Actor, at: datetime) -> None:
+        """Take it from whoever has it."""
+        self.refuse_if_closed()
+        if self.assignee_id is not None:
+            before, self.assignee_id, self.updated_at = self.assignee_id, None, at
+            self.note("conversation.unassigned", by, assignee_from=before)
+
+    def hand_off(self, to: Handler, *, by: Actor, reason: str | None, at: datetime) -> None:
+        """Let a bot or a person answer; what a bot answers is nobody's."""
+        self.refuse_if_closed()
+        if to is Handler.BOT:
+            self.unassign(by=by, at=at)
+        if self.handler is not to:
+            before, self.handler, self.updated_at = self.handler, to, at
+            self.note("conversation.handed_off", by, handler_from=before, handler_to=to, reason=reason)
+
+    def change(self, *, priority: Priority, context: dict[str, Any], by: Actor, at: datetime) -> None:
+        """Take over what is different. The context's values stay out of the history: they may tell of people."""
+        fields = [
+            name for name, new in (("priority", priority), ("context", context)) if getattr(self, name) != new
+        ]
+        if fields:
+            self.note(
+                "conversation.updated", by, fields=fields, priority_from=self.priority, priority_to=priority
+            )
+            self.priority, self.context, self.updated_at = priority, context, at
+
+    def refuse_author(self, written_by: MessageOwner) -> None:
+        """Raise `HandledByPerson` for an AI that would talk over a person."""
+        if written_by is MessageOwner.AI and self.handler is Handler.PERSON:
+            raise HandledByPerson
 
     def reopen(self, *, by: Actor, reason: str, at: datetime) -> None:
         """Undo what a machine decided.

@@ -1,10 +1,12 @@
 """Conversations as they cross the border: what may be asked of them, and how they are shown."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
 
-from owner.models.entity import DTO, Moment
+from owner.models.conversation import OWN_KEYS
+from owner.models.conversation_query import LARGEST_ID
+from owner.models.entity import DTO, Moment, Update, absent
 from owner.models.enums import ActorKind, Channel, ConversationStatus, Handler, Priority
 
 BY_PEOPLE: Final = (  # how a person or a program may end a conversation; the rest is for timers
@@ -13,6 +15,16 @@ BY_PEOPLE: Final = (  # how a person or a program may end a conversation; the re
     ConversationStatus.USER_CLOSED,
     ConversationStatus.FAILED,
 )
+
+
+def _not_our_own(key: str) -> str:
+    if key in OWN_KEYS:
+        raise ValueError(f"the key {key!r} is kept for the product itself")
+    return key
+
+
+ContextKey = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_not_our_own)]
+Context = Annotated[dict[ContextKey, Any], Field(max_length=100)]
 
 
 class ConversationCreate(DTO):
@@ -35,16 +47,57 @@ class ConversationCreate(DTO):
         description="One of your connected addresses; may be left out if the channel has one.",
     )
     contact_name: str | None = Field(default=None, max_length=200)
-    context: dict[str, Any] = Field(default_factory=dict)
+    handler: Handler = Field(
+        default=Handler.PERSON, description="BOT lets an AI write in it. Ignored where it is open already."
+    )
+    context: Context = Field(default_factory=dict)
 
 
-class ConversationUpdate(DTO):
-    """What may change about a conversation besides its status; null leaves a field as it is."""
+class ConversationUpdate(Update):
+    """What may change about a conversation besides its status, its handler and who has it."""
 
-    assignee_id: int | None = None
-    handler: Handler | None = None
-    priority: Priority | None = None
-    context: dict[str, Any] | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"priority": "HIGH"}, {"context": {"order": 42, "former_order": None}}]
+        }
+    )
+
+    priority: Priority = Field(default_factory=absent)
+    context: Context = Field(
+        default_factory=absent,
+        description="Keys to set; null takes a key away, and those that are not named stay.",
+    )
+
+
+class ConversationAssign(DTO):
+    """Whom to give a conversation to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"assignee_id": "me"}, {"assignee_id": 7}]})
+
+    assignee_id: Annotated[int, Field(ge=1, le=LARGEST_ID)] | Literal["me"] = Field(
+        default="me", description="A person's id, or `me` for whoever is signed in."
+    )
+
+
+class ConversationHandoff(DTO):
+    """Who answers from now on."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"handler": "PERSON", "reason": "The customer asks for a refund."}]}
+    )
+
+    handler: Handler
+    reason: str | None = Field(default=None, max_length=500)
+
+
+class ConversationUndoClose(DTO):
+    """Why an automatic closing was wrong."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "The customer waits for a parcel."}]}
+    )
+
+    reason: str | None = Field(default=None, max_length=500)
 
 
 class ConversationClose(DTO):
@@ -52,16 +105,17 @@ class ConversationClose(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "delivered"}]})
 
-    status: ConversationStatus = Field(
-        default=ConversationStatus.AGENT_CLOSED,
-        description="AGENT_CLOSED, SUPPORT_CLOSED, USER_CLOSED or FAILED.",
+    status: ConversationStatus | None = Field(
+        default=None,
+        description="By default SUPPORT_CLOSED for who signed in as SUPPORT, AGENT_CLOSED for everybody else.",
+        json_schema_extra={"enum": [*BY_PEOPLE, None]},
     )
     reason: str | None = Field(default=None, max_length=500)
 
     @field_validator("status")
     @classmethod
-    def _by_people(cls, value: ConversationStatus) -> ConversationStatus:
-        if value not in BY_PEOPLE:
+    def _by_people(cls, value: ConversationStatus | None) -> ConversationStatus | None:
+        if value is not None and value not in BY_PEOPLE:
             raise ValueError(f"must be one of {', '.join(BY_PEOPLE)}")
         return value
 

@@ -1,19 +1,16 @@
 """Which conversations to list, and in which order."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import Field
 
-from owner.models.entity import DTO
+from owner.models.entity import DTO, GivenMoment
 from owner.models.enums import Channel, ConversationStatus, Handler, Priority
 from owner.models.lifecycle import FINAL, OPEN
 
 MAXIMUM_PAGE: Final = 100
 LARGEST_ID: Final = 2**63 - 1
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class ConversationState(StrEnum):
@@ -36,17 +33,6 @@ class ConversationSort(StrEnum):
 STATUSES: Final = {ConversationState.OPEN: OPEN, ConversationState.CLOSED: FINAL}
 
 
-def _within_calendar(moment: datetime) -> datetime:
-    """The first or last moments of the calendar have none in UTC."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        return _EARLIEST if moment.year == 1 else _LATEST
-
-
-AnyMoment = Annotated[AwareDatetime, AfterValidator(_within_calendar)]
-
-
 class ConversationQuery(DTO):
     """What narrows the list (all of it must hold), its order, and where the page begins."""
 
@@ -63,8 +49,8 @@ class ConversationQuery(DTO):
     waiting: bool | None = Field(default=None, description="Whether the customer waits for an answer.")
     handler: Handler | None = None
     priority: Priority | None = None
-    opened_after: AnyMoment | None = Field(default=None, description="Opened at this moment or later.")
-    opened_before: AnyMoment | None = Field(default=None, description="Opened before this moment.")
+    opened_after: GivenMoment | None = Field(default=None, description="Opened at this moment or later.")
+    opened_before: GivenMoment | None = Field(default=None, description="Opened before this moment.")
     sort: ConversationSort = ConversationSort.NEWEST
     limit: int = Field(default=50, ge=1, le=MAXIMUM_PAGE, description="How many items a page holds at most.")
     cursor: str | None = Field(

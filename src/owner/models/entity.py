@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from pydantic import (
@@ -32,9 +33,11 @@ class DTO(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _storable(cls, given: Any) -> Any:
-        """Postgres has no NUL and no half characters, so what holds one is refused before it gets there."""
+        """Postgres has no NUL and no half characters, and JSON no infinity: refused before they get there."""
         if isinstance(given, dict) and not _is_storable(given):
-            raise ValueError("text must not contain the character NUL or half of a surrogate pair")
+            raise ValueError(
+                "text must not contain the character NUL or half of a surrogate pair, and numbers must be finite"
+            )
         return given
 
 
@@ -68,6 +71,8 @@ def _is_storable(value: Any) -> bool:
         return "\x00" not in value and (value.isascii() or not any(map(_is_surrogate, value)))
     if isinstance(value, dict):
         return all(_is_storable(name) and _is_storable(inner) for name, inner in value.items())
+    if isinstance(value, float):
+        return isfinite(value)
     return not isinstance(value, list | tuple) or all(_is_storable(inner) for inner in value)
 
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong on purpose; what is about people and keys is in `access_errors`.
+"""Everything that can go wrong on purpose; the modules named `…_errors` hold a part each.
 
 OwnerError
 ├── InvalidInput              the request can't mean anything
@@ -35,6 +35,10 @@ OwnerError
 │   ├── AlreadyExists
 │   ├── ReplyWindowClosed
 │   ├── ContactOptedOut
+│   ├── AlreadyAssigned
+│   ├── HandledByPerson
+│   ├── NewerMessage
+│   ├── NewerConversationOpen
 │   ├── WebhookEndpointDisabled
 │   ├── TooManyWebhookEndpoints
 │   ├── LastAdmin

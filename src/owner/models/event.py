@@ -30,12 +30,16 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "contact.opted_out": "a customer wants no more messages",
     "contact.unblocked": "a customer may write again",
     "contact.updated": "what is known of a customer changed; `fields` says what",
+    "conversation.assigned": "a person got a conversation; `assignee_from` had it before",
     "conversation.closed": "a conversation ended; `status_to` says how",
     "conversation.extended": "a conversation may live longer",
+    "conversation.handed_off": "a bot or a person answers from now on; `handler_to` says which",
     "conversation.labeled": "a label was put on a conversation",
     "conversation.opened": "a conversation began",
     "conversation.reopened": "an automatic end was undone",
     "conversation.status_changed": "a conversation was answered",
+    "conversation.unassigned": "nobody has a conversation any more",
+    "conversation.updated": "a conversation's priority or context changed; `fields` names what",
     "feature.created": "a feature was configured",
     "feature.deleted": "a feature was forgotten",
     "feature.updated": "a feature was switched on or off, or configured anew",
@@ -155,3 +159,9 @@ class EventResponse(DTO):
     contact_id: int | None
     data: dict[str, Any]
     created_at: Moment
+
+
+class HistoryEvent(EventResponse):
+    """An event of one conversation, with the name of the person or program behind it."""
+
+    actor_name: str | None

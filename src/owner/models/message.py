@@ -12,6 +12,7 @@ from owner.models.entity import DTO, Entity, Moment
 from owner.models.enums import DeliveryStatus, MessageDirection, MessageOwner, MessageType
 from owner.models.media import Media, MediaStatus
 
+WRITERS: Final = tuple(writer for writer in MessageOwner if writer is not MessageOwner.USER)
 MAXIMUM_LENGTH: Final = 1600  # characters of a body at Twilio
 MAXIMUM_MEDIA: Final = 10  # files of one message at Twilio
 MAXIMUM_VARIABLES: Final = 100  # of a template at Twilio
@@ -150,8 +151,17 @@ class MessageCreate(DTO):
     canned_reply_id: int | None = Field(
         default=None, ge=1, le=2**63 - 1, description="A canned reply in the place of `content`."
     )
-    message_owner: MessageOwner = Field(
-        default=MessageOwner.AGENT, description="Who writes: AGENT, SUPPORT, AI or SYSTEM."
+    message_owner: MessageOwner | None = Field(
+        default=None,
+        description="Who writes; by default SUPPORT for who signed in as SUPPORT, AGENT for everybody else. "
+        "An AI may write while the conversation's handler is BOT.",
+        json_schema_extra={"enum": [*WRITERS, None]},
+    )
+    expected_last_msg_id: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**63 - 1,
+        description="The newest message that you know: if there is a newer one, nothing is sent.",
     )
 
     @field_validator("media_urls")
@@ -161,7 +171,7 @@ class MessageCreate(DTO):
 
     @field_validator("message_owner")
     @classmethod
-    def _not_the_customer(cls, value: MessageOwner) -> MessageOwner:
+    def _not_the_customer(cls, value: MessageOwner | None) -> MessageOwner | None:
         if value is MessageOwner.USER:
             raise ValueError("only the customer writes as USER")
         return value
@@ -178,6 +188,10 @@ class MessageCreate(DTO):
         if not (self.content_sid or self.media_urls or self.canned_reply_id or is_text):
             raise ValueError("send content, media_urls, content_sid or canned_reply_id")
         return self
+
+    @property
+    def written_by(self) -> MessageOwner:
+        return self.message_owner or MessageOwner.AGENT
 
     @property
     def message_type(self) -> MessageType:

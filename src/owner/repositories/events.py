@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from owner.db.database import Connection, note_events
 from owner.models.entity import Page
-from owner.models.event import Event, EventResponse, FeedPosition, NewEvent
+from owner.models.event import Event, FeedPosition, HistoryEvent, NewEvent
 from owner.repositories.base import MAXIMUM_PAGE, read_cursor, write_cursor
 
 
@@ -58,22 +58,26 @@ class EventRepository:
 
     async def list_by_conversation(
         self, conv_id: int, *, limit: int, cursor: str | None = None
-    ) -> Page[EventResponse]:
+    ) -> Page[HistoryEvent]:
         """The history of one conversation, oldest first."""
         size = min(limit, MAXIMUM_PAGE)
         after = read_cursor(cursor, "events") if cursor else 0
         rows = await self.connection.fetch(
             """
-            SELECT event_id, type, actor_kind, actor_id, conv_id, msg_id, contact_id, data, created_at
-            FROM events WHERE conv_id = $1 AND event_id > $2 ORDER BY event_id LIMIT $3
+            SELECT event_id, type, actor_kind, actor_id, conv_id, msg_id, contact_id, data, events.created_at,
+                   COALESCE(users.name, api_keys.name) AS actor_name
+            FROM events
+            LEFT JOIN users ON actor_kind = 'USER' AND users.user_id = actor_id
+            LEFT JOIN api_keys ON actor_kind = 'API_KEY' AND api_keys.api_key_id = actor_id
+            WHERE conv_id = $1 AND event_id > $2 ORDER BY event_id LIMIT $3
             """,
             conv_id,
             after,
             size + 1,
         )
-        items = [EventResponse.model_validate(dict(row)) for row in rows[:size]]
+        items = [HistoryEvent.model_validate(dict(row)) for row in rows[:size]]
         next_cursor = write_cursor(items[-1].event_id, "events") if len(rows) > size else None
-        return Page[EventResponse](items=items, next_cursor=next_cursor)
+        return Page[HistoryEvent](items=items, next_cursor=next_cursor)
 
     async def list_after(
         self, position: FeedPosition, *, limit: int, types: Collection[str] | None = None

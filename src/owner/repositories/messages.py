@@ -1,12 +1,14 @@
 """Messages of one owner's conversations."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from owner.models.entity import Page
 from owner.models.errors import MessageNotFound, OwnerError
 from owner.models.message import Message
 from owner.repositories.base import MAXIMUM_PAGE, BaseRepository, page_of, read_cursor, write_cursor
+
+LARGEST: Final = 2**63 - 1
 
 
 class MessageRepository(BaseRepository[Message]):
@@ -17,20 +19,28 @@ class MessageRepository(BaseRepository[Message]):
     key: ClassVar = "msg_id"
 
     async def list_by_conversation(
-        self, conv_id: int, *, limit: int, cursor: str | None = None
+        self, conv_id: int, *, limit: int, cursor: str | None = None, newest_first: bool = False
     ) -> Page[Message]:
-        """One page of a conversation, oldest first."""
+        """One page of a conversation."""
         size = min(limit, MAXIMUM_PAGE)
-        after = read_cursor(cursor, "messages") if cursor else 0
+        name, sign, direction = (
+            ("messages, newest first", "<", "DESC") if newest_first else ("messages", ">", "ASC")
+        )
+        beginning = LARGEST if newest_first else 0
         rows = await self.connection.fetch(
-            "SELECT * FROM messages WHERE conv_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+            f"SELECT * FROM messages WHERE conv_id = $1 AND seq {sign} $2 ORDER BY seq {direction} LIMIT $3",  # noqa: S608 - words of this code
             conv_id,
-            after,
+            beginning if cursor is None else read_cursor(cursor, name),
             size + 1,
         )
-        return page_of(
-            [self.read(row) for row in rows], size, lambda last: write_cursor(last.seq, "messages")
+        return page_of([self.read(row) for row in rows], size, lambda last: write_cursor(last.seq, name))
+
+    async def find_last(self, conv_id: int) -> Message | None:
+        """What was said last in a conversation."""
+        row = await self.connection.fetchrow(
+            "SELECT * FROM messages WHERE conv_id = $1 ORDER BY seq DESC LIMIT 1", conv_id
         )
+        return self.read(row) if row else None
 
     async def find_by_sid(self, provider_sid: str, *, for_update: bool = False) -> Message | None:
         lock = " FOR UPDATE" if for_update else ""

@@ -13,7 +13,7 @@ from owner.models.closure import (
 )
 from owner.models.consent import NewConsent
 from owner.models.contact import Contact, ContactAddress, name_key_of
-from owner.models.conversation import PENDING_CLOSURE, Conversation
+from owner.models.conversation import ASKED_AT, PENDING_CLOSURE, Conversation
 from owner.models.enums import (
     ConsentChange,
     ConsentSource,
@@ -315,14 +315,14 @@ class Arrival:
         )
 
     def _suspect(self, conversation: Conversation, evidence: dict[str, Any]) -> None:
-        last_asked = conversation.context.get("closure_asked_at")
+        last_asked = conversation.context.get(ASKED_AT)
         asked_lately = (
             isinstance(last_asked, str)
             and datetime.fromisoformat(last_asked) > self.at - QUESTION_LAPSES_AFTER
         )
         self.asks_customer = self.owner.closure.ask and not asked_lately
         if self.asks_customer:
-            conversation.context = {**conversation.context, "closure_asked_at": self.at.isoformat()}
+            conversation.context = {**conversation.context, ASKED_AT: self.at.isoformat()}
         conversation.suspect_closure(
             {**evidence, "asked": self.asks_customer}, at=self.at, lapses_at=self.at + QUESTION_LAPSES_AFTER
         )

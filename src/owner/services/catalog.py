@@ -7,6 +7,8 @@ from owner.models.trusted_proxies import TrustedProxies
 from owner.services.access import AccessService
 from owner.services.account import AccountService
 from owner.services.api_keys import ApiKeyService
+from owner.services.assignments import AssignmentService
+from owner.services.bulk import BulkService
 from owner.services.canned_replies import CannedReplyService
 from owner.services.channel_setup import ChannelSetupService
 from owner.services.closure_trial import ClosureTrialService
@@ -15,6 +17,7 @@ from owner.services.contact_erasure import ContactErasureService
 from owner.services.contact_export import ContactExportService
 from owner.services.contact_merges import ContactMergeService
 from owner.services.contacts import ContactService
+from owner.services.conversation_changes import ConversationChangeService
 from owner.services.conversation_reads import ConversationReadService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
@@ -64,7 +67,10 @@ class Services:
     closure_trial: ClosureTrialService
     account: AccountService
     api_keys: ApiKeyService
+    assignments: AssignmentService
+    bulk: BulkService
     canned_replies: CannedReplyService
+    conversation_changes: ConversationChangeService
     conversation_reads: ConversationReadService
     consents: ConsentService
     contact_erasure: ContactErasureService

@@ -12,7 +12,8 @@ from owner.models.conversation_query import ConversationQuery
 from owner.models.entity import Page
 from owner.models.enums import Channel, ConversationStatus
 from owner.models.errors import InvalidAddress, SenderUnknown
-from owner.models.event import Actor, EventResponse
+from owner.models.event import Actor, HistoryEvent
+from owner.models.principal import Principal
 from owner.models.twilio_account import ChannelAddress
 from owner.repositories.conversation_lists import ConversationListRepository
 from owner.repositories.conversations import ConversationRepository
@@ -20,6 +21,7 @@ from owner.repositories.events import EventRepository
 from owner.repositories.owners import OwnerRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.services.address_book import AddressBook
+from owner.services.authority import closing_status
 from owner.services.customer_lock import customer_lock
 from owner.services.farewell import closing_text, say_goodbye
 from owner.services.ports import Clock
@@ -58,7 +60,7 @@ class ConversationService:
 
     async def history(
         self, owner_id: int, conv_id: int, *, limit: int, cursor: str | None = None
-    ) -> Page[EventResponse]:
+    ) -> Page[HistoryEvent]:
         """Everything that happened in a conversation, oldest first."""
         async with self.database.owner(owner_id) as connection:
             await ConversationRepository(connection).get(conv_id)
@@ -74,12 +76,18 @@ class ConversationService:
         """
         async with self.locked(owner_id, conv_id) as (connection, conversation):
             at = self.clock.now()
-            if close.status is not ConversationStatus.FAILED:
+            status = close.status or ConversationStatus.AGENT_CLOSED
+            if status is not ConversationStatus.FAILED:
                 text = await closing_text(connection, owner_id)
                 await say_goodbye(connection, conversation, text=text, at=at)
-            conversation.close(as_status=close.status, by=by, reason=close.reason, at=at)
+            conversation.close(as_status=status, by=by, reason=close.reason, at=at)
             await ConversationRepository(connection).save(conversation)
         return conversation
+
+    async def close_as(self, caller: Principal, conv_id: int, close: ConversationClose) -> Conversation:
+        """End a conversation in the way that the caller's role has."""
+        close = close.model_copy(update={"status": closing_status(caller, close.status)})
+        return await self.close(caller.owner_id, conv_id, close, by=caller.actor)
 
     async def extend(self, owner_id: int, conv_id: int, *, by_time: timedelta, by: Actor) -> Conversation:
         """Let a conversation live longer."""
@@ -161,6 +169,7 @@ class ConversationService:
             context=create.context,
             previous_conv_id=previous.conv_id if previous else None,
         )
+        conversation.handler = create.handler
         conversation.last_inbound_at = previous.last_inbound_at if previous else None
         await repository.store_new(conversation)
         return conversation

@@ -6,7 +6,7 @@ from owner.db.database import Connection
 from owner.models.addresses import Address
 from owner.models.contact_errors import ContactBlocked
 from owner.models.conversation import Conversation
-from owner.models.enums import DeliveryStatus, MessageDirection
+from owner.models.enums import ActorKind, DeliveryStatus, Handler, MessageDirection
 from owner.models.errors import ContactOptedOut
 from owner.models.event import Actor
 from owner.models.message import Message, MessageCreate
@@ -34,16 +34,20 @@ async def queue_message(
         ReplyWindowClosed: the channel takes templates only, at this hour.
         ContactBlocked: the company wants nothing to do with the customer.
         ContactOptedOut: the customer asked not to be written to.
+        HandledByPerson: an AI writes while a person answers.
     """
     conversation.refuse_if_closed()
+    conversation.refuse_author(create.written_by)
     await refuse_unwanted(connection, Address(conversation.channel, conversation.customer_address))
     if create.content_sid is None:
         conversation.refuse_outside_window(now=at)
-    times = conversation.answer_times(written_by=create.message_owner, at=at)
+    if by.kind is ActorKind.USER:
+        conversation.hand_off(Handler.PERSON, by=by, reason="a person wrote", at=at)
+    times = conversation.answer_times(written_by=create.written_by, at=at)
     seq = (
         conversation.note_farewell(at=at)
         if is_farewell
-        else conversation.note_outbound(written_by=create.message_owner, by=by, at=at)
+        else conversation.note_outbound(written_by=create.written_by, by=by, at=at)
     )
     message = await MessageRepository(connection).add(
         {
@@ -51,7 +55,7 @@ async def queue_message(
             "conv_id": conversation.conv_id,
             "seq": seq,
             "direction": MessageDirection.OUTBOUND,
-            "message_owner": create.message_owner,
+            "message_owner": create.written_by,
             "message_type": create.message_type,
             "content": create.content or "",
             "delivery_status": DeliveryStatus.QUEUED,
@@ -69,7 +73,7 @@ async def queue_message(
         msg_id=message.msg_id,
         seq=seq,
         message_type=message.message_type,
-        written_by=create.message_owner,
+        written_by=create.written_by,
         channel=conversation.channel,
         **times,
     )

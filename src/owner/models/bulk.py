@@ -1,0 +1,93 @@
+"""One action on many conversations at once."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from owner.models.conversation_dtos import ConversationAssign, ConversationClose
+from owner.models.conversation_query import LARGEST_ID
+from owner.models.entity import DTO
+from owner.models.enums import Priority
+
+MAXIMUM_BULK: Final = 100
+
+
+def _without_doubles(conv_ids: list[int]) -> list[int]:
+    if len(set(conv_ids)) < len(conv_ids):
+        raise ValueError("name each conversation once")
+    return conv_ids
+
+
+ConvIds = Annotated[
+    list[Annotated[int, Field(ge=1, le=LARGEST_ID)]],
+    Field(min_length=1, max_length=MAXIMUM_BULK, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_without_doubles),
+]
+
+
+class BulkClose(ConversationClose):
+    """End them all."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"action": "CLOSE", "conv_ids": [1, 2], "reason": "spam"}]}
+    )
+
+    action: Literal["CLOSE"]
+    conv_ids: ConvIds
+
+
+class BulkAssign(ConversationAssign):
+    """Give them all to one person."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"action": "ASSIGN", "conv_ids": [1, 2], "assignee_id": 7}]}
+    )
+
+    action: Literal["ASSIGN"]
+    conv_ids: ConvIds
+
+
+class BulkUnassign(DTO):
+    """Take them all from whoever has them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"action": "UNASSIGN", "conv_ids": [1, 2]}]})
+
+    action: Literal["UNASSIGN"]
+    conv_ids: ConvIds
+
+
+class BulkPriority(DTO):
+    """Give them all one priority."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"action": "PRIORITY", "conv_ids": [1, 2], "priority": "HIGH"}]}
+    )
+
+    action: Literal["PRIORITY"]
+    conv_ids: ConvIds
+    priority: Priority
+
+
+BulkAction = Annotated[BulkClose | BulkAssign | BulkUnassign | BulkPriority, Field(discriminator="action")]
+
+
+class BulkProblem(DTO):
+    """Why one of them stayed as it was; `code` is that of the single action."""
+
+    status: int
+    code: str
+    detail: str
+
+
+class BulkResult(DTO):
+    """What became of one conversation."""
+
+    conv_id: int
+    is_done: bool
+    problem: BulkProblem | None = None
+
+
+class BulkResponse(DTO):
+    """What became of each conversation, in the order in which they were named."""
+
+    results: list[BulkResult]

@@ -1,0 +1,47 @@
+"""People of a company as the use cases see them, and conversations for them to work on."""
+
+import secrets
+
+from factories import Tenant, make_inbound, some_number
+from owner.models.enums import ActorKind, UserRole
+from owner.models.event import Actor
+from owner.models.permissions import SCOPES, permissions_of_role
+from owner.models.principal import Principal
+from owner.repositories.users import UserRepository
+from owner.services.catalog import Services
+
+
+async def make_person(
+    services: Services, tenant: Tenant, role: UserRole = UserRole.AGENT, **changes: object
+) -> Principal:
+    """Somebody who is signed in."""
+    async with services.database.owner(tenant.owner_id) as connection:
+        user = await UserRepository(connection).add(
+            {
+                "owner_id": tenant.owner_id,
+                "email": f"{secrets.token_hex(6)}@example.com",
+                "name": "Bruno",
+                "role": role,
+                "password_hash": "nobody signs in with this",
+                **changes,
+            }
+        )
+    return Principal(tenant.owner_id, Actor(ActorKind.USER, user.user_id), permissions_of_role(role), role)
+
+
+def a_program(tenant: Tenant) -> Principal:
+    """A program with every scope."""
+    return Principal(tenant.owner_id, Actor(ActorKind.API_KEY, 1), SCOPES)
+
+
+async def a_customer_writes(
+    services: Services, tenant: Tenant, content: str = "Oi", *, customer: str | None = None
+) -> int:
+    """Returns the conversation in which a customer's message is."""
+    receipt = await services.inbound.receive(
+        make_inbound(tenant, content, customer=customer or some_number()),
+        owner=tenant.owner,
+        twilio_account_id=tenant.account.twilio_account_id,
+    )
+    assert receipt.conv_id is not None
+    return receipt.conv_id
