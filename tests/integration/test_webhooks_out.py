@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 
 from conftest import TurnableClock
 from consuming import Consumer, consuming
-from factories import Tenant, make_inbound, some_number
+from factories import Tenant, make_inbound, make_tenant, some_number
 from fakes import FakeGateway
 from owner.db.database import Database
 from owner.models.errors import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookUrlForbidden
@@ -369,15 +369,13 @@ async def test_during_a_rotation_both_secrets_verify_and_afterwards_the_new_one_
 
 
 async def test_an_encryption_key_can_be_replaced(
-    database: Database, clock: TurnableClock, acme: Tenant, services: Services, consumer: Consumer
+    database: Database, clock: TurnableClock, consumer: Consumer
 ) -> None:
-    endpoint, _ = await an_endpoint(services, acme, consumer.url)
     old, new = new_secret_key(), new_secret_key()
     both = wired_for_consumers(database, clock, FakeGateway(), FernetBox([new, old]))
     only_old = wired_for_consumers(database, clock, FakeGateway(), FernetBox([old]))
-    _, former = await only_old.webhook_endpoints.rotate_secret(
-        acme.owner_id, endpoint.endpoint_id, former_signs_for=timedelta(0), by=SYSTEM
-    )
+    acme = await make_tenant(only_old)
+    endpoint, former = await an_endpoint(only_old, acme, consumer.url)
     _, secret = await only_old.webhook_endpoints.rotate_secret(
         acme.owner_id, endpoint.endpoint_id, former_signs_for=timedelta(hours=1), by=SYSTEM
     )
