@@ -90,8 +90,14 @@ def test_the_example_can_be_read_as_settings(monkeypatch: pytest.MonkeyPatch) ->
     read = Settings(_env_file=None).model_dump()
 
     # Where the example shows a value that is no mere illustration, it is the default.
-    illustrations = {"home", "database_url", "admin_database_url", "listen_database_url", "public_url"}
-    illustrations = {"home", "database_url", "admin_database_url", "public_url", "trusted_proxies"}
+    illustrations = {
+        "home",
+        "database_url",
+        "admin_database_url",
+        "listen_database_url",
+        "public_url",
+        "trusted_proxies",
+    }
     assert {name for name in read if read[name] != defaults[name]} <= illustrations
 
 
