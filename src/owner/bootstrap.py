@@ -78,6 +78,9 @@ from owner.services.secret_rotation import SecretRotationService
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.services.sessions import SessionService
 from owner.services.suppressions import SuppressionList
+from owner.services.tenant_erasure import TenantErasureService
+from owner.services.tenant_export import TenantExportService
+from owner.services.tenant_import import TenantImportService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
@@ -179,6 +182,7 @@ def wire(
 ) -> Services:
     """Every use case with what it needs."""
     public_url = settings.public_url or DEFAULT_PUBLIC_URL
+    store = DiskMediaStore(settings.media_folder)
     twilio = TwilioService(database, clock=clock, secrets_box=box, gateway=gateway, public_url=public_url)
     suppressions = SuppressionList(box)
     address_book = AddressBook(clock=clock, suppressions=suppressions)
@@ -244,9 +248,7 @@ def wire(
         idempotency=IdempotencyService(database, clock=clock, secrets_box=box),
         inbound=inbound,
         labels=LabelService(database, clock=clock),
-        media=MediaService(
-            database, clock=clock, gateway=gateway, twilio=twilio, store=DiskMediaStore(settings.media_folder)
-        ),
+        media=MediaService(database, clock=clock, gateway=gateway, twilio=twilio, store=store),
         messages=MessageService(database, clock=clock, conversations=conversations, rate_limits=limits),
         notes=NoteService(database, clock=clock),
         outbox_sweep=OutboxSweepService(database, clock=clock),
@@ -262,6 +264,9 @@ def wire(
         secret_rotation=SecretRotationService(database, secrets_box=box),
         sessions=SessionService(database, clock=clock, rate_limits=limits, codes=codes),
         tenants=TenantService(database, clock=clock),
+        tenant_erasure=TenantErasureService(database, store=store),
+        tenant_export=TenantExportService(database, clock=clock, store=store),
+        tenant_import=TenantImportService(database, secrets_box=box, store=store),
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
         users=UserService(database, clock=clock, links=links),

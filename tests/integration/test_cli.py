@@ -46,10 +46,11 @@ class Place:
         outside = {name: value for name, value in os.environ.items() if not name.startswith("OWNER_")}
         return {**outside, "OWNER_HOME": str(self.home), "OWNER_LOG_LEVEL": "ERROR", **self.settings}
 
-    def run(self, *words: str | Path) -> "subprocess.CompletedProcess[str]":
+    def run(self, *words: str | Path, typed: str | None = None) -> "subprocess.CompletedProcess[str]":
         finished = subprocess.run(
             [sys.executable, "-m", "owner", *words],
             check=False,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=60,
@@ -260,6 +261,48 @@ def test_platform_keys_are_made_listed_and_revoked(external: Place) -> None:
     assert revoked == f"Platform key {made['platform_key_id']} is revoked."
     assert external.refuses("platform-key", "revoke", "12345") == "There is no platform key 12345."
     assert external.refuses("platform-key", "create", "  ").startswith("--name: ")
+
+
+def test_a_tenant_is_taken_along_erased_and_brought_in_again(external: Place) -> None:
+    owner_id = str(external.make_tenant("carla@example.com")["owner_id"])
+    file = external.folder / "tenant.jsonl"
+
+    external.say("tenant", "export", owner_id, "--output", str(file))
+    erased = external.run("tenant", "erase", owner_id, typed="acme\n")
+    imported = external.say("tenant", "import", str(file))
+    taken = external.refuses("tenant", "import", str(file))
+
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert erased.returncode == 0
+    assert imported == owner_id
+    assert taken.startswith(f"There is an owner {owner_id} already")
+
+
+def test_nothing_is_erased_without_the_owners_name(external: Place, owner_id: str) -> None:
+    shown = external.say("tenant", "erase", owner_id, "--dry-run")
+    refused = external.run("tenant", "erase", owner_id, typed="globex\n")
+
+    assert "api_keys" in shown
+    assert refused.returncode == 1
+    assert "nothing was erased" in refused.stderr
+    assert json.loads(external.say("tenant", "export", owner_id).splitlines()[0])["owner_id"] == int(owner_id)
+
+
+def test_an_export_that_fails_leaves_no_file_and_a_broken_file_tells_its_line(
+    external: Place, owner_id: str
+) -> None:
+    missing = external.folder / "missing.jsonl"
+    broken = external.folder / "broken.jsonl"
+    broken.write_text('{"format": "owner-tenant", "version": 9}\n')
+
+    nobody = external.refuses("tenant", "export", "999999", "--output", str(missing))
+    nowhere = external.refuses("tenant", "export", owner_id, "--output", "/nowhere/at-all")
+    wrong = external.refuses("tenant", "import", str(broken))
+
+    assert nobody == "There is no owner 999999."
+    assert list(external.folder.glob("*missing*")) == []
+    assert nowhere == "/nowhere/at-all can't be written: No such file or directory."
+    assert wrong == "Line 1: the file has format version 9, this program reads 1."
 
 
 def test_secrets_are_rotated_to_the_newest_key_and_then_the_former_may_go(

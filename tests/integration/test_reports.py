@@ -533,7 +533,16 @@ async def test_csv_is_chosen_by_the_accept_header_unless_a_format_is_named(
 
 @pytest.mark.parametrize(
     "query",
-    ["from=tomorrow", "to=2026-02-30", "group_by=moon", "format=xls", "channel=PIGEON", "since=2026-01-01"],
+    [
+        "from=tomorrow",
+        "from=0",
+        "to=2026-05-01T00:00:00",
+        "to=2026-02-30",
+        "group_by=moon",
+        "format=xls",
+        "channel=PIGEON",
+        "since=2026-01-01",
+    ],
 )
 async def test_a_report_of_what_can_not_be_is_refused(
     http: tuple[str, aiohttp.ClientSession], query: str

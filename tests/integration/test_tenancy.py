@@ -95,6 +95,7 @@ TENANT_TABLES = (
 )
 # The whole surface across owners: what runs with more rights than its caller, and as whom.
 DEFINER_FUNCTIONS = {
+    "advance_identities": "owner_admin",
     "directory_account_by_webhook_key": "owner_directory",
     "directory_accounts_by_sid": "owner_directory",
     "directory_api_key": "owner_directory",
@@ -122,6 +123,8 @@ DEFINER_FUNCTIONS = {
     "quarantine_add": "owner_platform",
     "quarantine_get": "owner_platform",
     "quarantine_get_own": "owner_platform",
+    "quarantine_count_own": "owner_platform",
+    "quarantine_erase_own": "owner_platform",
     "quarantine_list": "owner_platform",
     "quarantine_list_own": "owner_platform",
     "quarantine_prune": "owner_platform",

@@ -1,10 +1,12 @@
 """Routes of reports, as JSON and as CSV."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BeforeValidator
 
 from owner.api.dependencies import Caller, UseCases
 from owner.api.routing import Route, needs
@@ -37,6 +39,7 @@ Days = Annotated[DayOrChannel, Query(description="What the rows stand for.")]
 _AS_CSV: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
 }
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SAYS: Final = {
     ReportName.FIRST_RESPONSE: ("How long customers waited for the first answer.", DayOrChannel),
     ReportName.REPLY: ("How long customers waited for each answer.", DayOrChannel),
@@ -47,13 +50,23 @@ _SAYS: Final = {
 }
 
 
+def _as_calendars_write_it(given: object) -> object:
+    """2026-05-31 only: without this, numbers and moments would pass for days too."""
+    if isinstance(given, str) and not _DAY.fullmatch(given):
+        raise ValueError("a day is written like 2026-05-31")
+    return given
+
+
+Day = Annotated[date, BeforeValidator(_as_calendars_write_it)]
+
+
 async def _wanted(
     first_day: Annotated[
-        date | None,
+        Day | None,
         Query(alias="from", description="The first day, in the owner's time zone; 29 days before the last."),
     ] = None,
     last_day: Annotated[
-        date | None, Query(alias="to", description="The last day, at most 365 after the first; today.")
+        Day | None, Query(alias="to", description="The last day, at most 365 after the first; today.")
     ] = None,
     channel: Annotated[Channel | None, Query(description="Count this channel only.")] = None,
 ) -> Wanted:

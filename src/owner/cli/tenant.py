@@ -1,13 +1,17 @@
-"""`owner tenant`: set up tenants."""
+"""`owner tenant`: set up tenants, take them along, remove them."""
 
 from typing import Annotated
 
 import typer
 
+from owner.cli import tenant_transfer
 from owner.cli.context import answer, read_input, with_services
 from owner.models.owner import OwnerCreate
 
 app = typer.Typer(no_args_is_help=True)
+app.command("export")(tenant_transfer.export_tenant)
+app.command("import")(tenant_transfer.import_tenant)
+app.command("erase")(tenant_transfer.erase_tenant)
 
 
 @app.callback()

@@ -4,6 +4,7 @@ OwnerError
 ├── InvalidInput              the request can't mean anything
 │   ├── InvalidCursor
 │   ├── InvalidAddress
+│   ├── BrokenTransferFile
 │   ├── ReservedClosureKeyword
 │   └── IdempotencyKeyReused
 ├── Unauthenticated           who are you?
@@ -100,6 +101,15 @@ class InvalidAddress(InvalidInput):
     """The address is not a phone number in international format, such as +5511987654321."""
 
     code = "invalid_address"
+
+
+class BrokenTransferFile(InvalidInput):
+    """The file is not a whole tenant as `owner tenant export` writes it."""
+
+    code = "broken_transfer_file"
+
+    def __init__(self, problem: str, *, line: int | None = None) -> None:
+        super().__init__(f"Line {line}: {problem}" if line else problem, line=line)
 
 
 class ReservedClosureKeyword(InvalidInput):

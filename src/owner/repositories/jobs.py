@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from owner.db.database import Connection
 
 SCHEMA: Final = "jobs"
+_OF_OWNER: Final = "(convert_from(payload, 'UTF8')::jsonb->>'owner_id')::bigint = $1"
 
 
 class JobRepository:
@@ -40,6 +41,17 @@ class JobRepository:
         )
         assert row is not None
         return row[0], row[1]
+
+    async def count_of_owner(self, owner_id: int) -> int:
+        """How many jobs there are for one owner, in whatever state."""
+        count: int = await self.connection.fetchval(
+            f"SELECT count(*) FROM jobs.pgqueuer WHERE {_OF_OWNER}",  # noqa: S608 - a constant of this module
+            owner_id,
+        )
+        return count
+
+    async def erase_of_owner(self, owner_id: int) -> None:
+        await self.connection.execute(f"DELETE FROM jobs.pgqueuer WHERE {_OF_OWNER}", owner_id)  # noqa: S608
 
     async def prune_log(self, *, older_than: timedelta) -> None:
         await self.connection.execute(

@@ -44,6 +44,9 @@ from owner.services.reports import ReportService
 from owner.services.second_factor import SecondFactorService
 from owner.services.secret_rotation import SecretRotationService
 from owner.services.sessions import SessionService
+from owner.services.tenant_erasure import TenantErasureService
+from owner.services.tenant_export import TenantExportService
+from owner.services.tenant_import import TenantImportService
 from owner.services.tenants import TenantService
 from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
@@ -102,6 +105,9 @@ class Services:
     second_factor: SecondFactorService
     secret_rotation: SecretRotationService
     sessions: SessionService
+    tenant_erasure: TenantErasureService
+    tenant_export: TenantExportService
+    tenant_import: TenantImportService
     tenants: TenantService
     timeouts: TimeoutService
     twilio: TwilioService

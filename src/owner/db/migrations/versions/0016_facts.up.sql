@@ -45,3 +45,53 @@ CREATE TABLE fact_zones (
     time_zone text NOT NULL
 );
 CALL make_tenant_table('fact_zones');
+
+-- After an import has stored rows with ids of their own, new rows get ids beyond them. Each id is looked up here, so
+-- nobody can push a sequence further than rows of theirs reach; the margin is for ids that others draw meanwhile.
+CREATE FUNCTION advance_identities() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    identity record;
+    highest bigint;
+    margin CONSTANT bigint := 10000;
+BEGIN
+    FOR identity IN
+        SELECT attrelid::regclass AS tenant_table, attname AS name,
+               pg_get_serial_sequence(attrelid::regclass::text, attname)::regclass AS sequence
+        FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+        WHERE attidentity <> '' AND relnamespace = 'public'::regnamespace AND NOT relispartition
+          AND EXISTS (SELECT FROM pg_policy WHERE polrelid = attrelid AND polname = 'tenant')
+    LOOP
+        EXECUTE format('SELECT max(%I) FROM %s WHERE owner_id = $1', identity.name, identity.tenant_table)
+            INTO highest USING NULLIF(current_setting('app.owner_id', true), '')::bigint;
+        IF highest > COALESCE(pg_sequence_last_value(identity.sequence), 0) THEN
+            PERFORM setval(identity.sequence, highest + margin);
+        END IF;
+    END LOOP;
+END $$;
+REVOKE EXECUTE ON FUNCTION advance_identities FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION advance_identities TO owner_app;
+
+-- What was refused and may have been meant for an owner leaves with the owner.
+GRANT CREATE ON SCHEMA public TO owner_platform;
+CREATE FUNCTION quarantine_count_own() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+    SELECT count(*) FROM public.inbound_quarantine
+    WHERE owner_id = NULLIF(current_setting('app.owner_id', true), '')::bigint
+$$;
+CREATE FUNCTION quarantine_erase_own() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+    WITH gone AS (
+        DELETE FROM public.inbound_quarantine
+        WHERE owner_id = NULLIF(current_setting('app.owner_id', true), '')::bigint RETURNING 1
+    )
+    SELECT count(*) FROM gone
+$$;
+ALTER FUNCTION quarantine_count_own OWNER TO owner_platform;
+ALTER FUNCTION quarantine_erase_own OWNER TO owner_platform;
+REVOKE EXECUTE ON FUNCTION quarantine_count_own, quarantine_erase_own FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION quarantine_count_own, quarantine_erase_own TO owner_app;
+REVOKE CREATE ON SCHEMA public FROM owner_platform;
