@@ -45,3 +45,4 @@ async def serving_api(services: Services) -> AsyncIterator[str]:
 
     async with serving(create_api(connect)) as url:
         yield url
+        services.event_streams.end()  # an answer without an end would keep the server

@@ -15,6 +15,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from owner.api.app import create_api
+from owner.api.shutdown import ending_on_signal
 from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.integrations.disk import DiskMediaStore
@@ -54,6 +55,8 @@ from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.event_feed import EventFeedService, EventReader
 from owner.services.event_follower import EventFollower
+from owner.services.event_list import EventListService
+from owner.services.event_streams import EventStreamService
 from owner.services.facts import FactReader
 from owner.services.features import FeatureService
 from owner.services.health import HealthService
@@ -242,6 +245,8 @@ def wire(
         delivery_statuses=DeliveryStatusService(database, clock=clock),
         event_feed=event_feed,
         event_follower=EventFollower(database, event_feed),
+        event_list=EventListService(database),
+        event_streams=EventStreamService(database),
         features=FeatureService(database, clock=clock),
         health=HealthService(database),
         housekeeping=HousekeepingService(database),
@@ -321,7 +326,14 @@ def create_app() -> FastAPI:
     end_with_parent()
     settings = get_settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format)
-    return create_api(lambda: open_services(settings, is_lasting=True))
+    return create_api(lambda: _serving(settings))
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncIterator[Services]:
+    async with open_services(settings, is_lasting=True) as services:
+        with ending_on_signal(services.event_streams.end):
+            yield services
 
 
 def end_with_parent() -> None:

@@ -344,9 +344,21 @@ def test_doctor_says_what_is_wrong_with_each_part(external: Place) -> None:
 
     assert examined.returncode == 1
     lines = examined.stdout.splitlines()
-    assert [line[0] for line in lines] == ["✗", "✓", "✓", "✓", "✗"], examined.stdout
+    assert [line[0] for line in lines] == ["✗", "✓", "✓", "✓", "✗", "✓"], examined.stdout
     assert "make one with `owner secrets generate`" in lines[0]
     assert "owns the tables" in lines[4]
+
+
+def test_doctor_says_whether_live_events_can_be_heard(external: Place) -> None:
+    nobody = external.with_settings(
+        OWNER_LISTEN_DATABASE_URL=f"postgresql://owner_service@127.0.0.1:{free_port()}/owner"
+    )
+
+    examined = nobody.run("doctor")
+
+    assert examined.returncode == 1
+    assert "✓ live events: fine" in external.run("doctor").stdout
+    assert "✗ live events: OWNER_LISTEN_DATABASE_URL does not do for LISTEN" in examined.stdout
 
 
 def test_serve_refuses_a_role_that_sees_every_owner(external: Place) -> None:

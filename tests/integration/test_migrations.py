@@ -436,6 +436,43 @@ def migrate_at_once(admins: list[str]) -> list[str]:
     return [process.communicate(timeout=60)[0].strip() for process in running]
 
 
+def test_events_that_a_dump_brought_from_another_server_are_read_on(fresh: Fresh) -> None:
+    fresh.up()
+    ask(fresh.superuser, "INSERT INTO owners (owner_id, name, email) VALUES (1, 'acme', 'ana@example.com')")
+    for event_id, xid in ((1, 9_000_000_007), (2, 9_000_000_005), (3, 9_000_000_009)):
+        ask(
+            fresh.superuser,
+            "INSERT INTO events (owner_id, event_id, xid, type, actor_kind) VALUES (1, %s, %s::text::xid8, 'x', 'SYSTEM')",
+            event_id,
+            xid,
+        )
+    for reader, xid, event_id in (("done", 9_000_000_009, 3), ("behind", 9_000_000_005, 2)):
+        ask(
+            fresh.superuser,
+            "INSERT INTO event_cursors (owner_id, reader, xid, event_id) VALUES (1, %s, %s::text::xid8, %s)",
+            reader,
+            xid,
+            event_id,
+        )
+
+    fresh.up()
+    after_once = restored(fresh)
+    ask(fresh.superuser, "INSERT INTO events (owner_id, type, actor_kind) VALUES (1, 'new', 'SYSTEM')")
+    fresh.up()
+
+    assert after_once == (["1"] * 3, [("behind", "1", 0), ("done", "1", 3)])
+    xids, cursors = restored(fresh)
+    assert (xids[:3], cursors) == after_once
+    assert int(xids[3]) > 1
+
+
+def restored(fresh: Fresh) -> tuple[list[str], list[tuple[str, str, int]]]:
+    """The events' transaction numbers, and how far their readers are."""
+    events = ask(fresh.superuser, "SELECT xid::text FROM events ORDER BY xid, event_id")
+    cursors = ask(fresh.superuser, "SELECT reader, xid::text, event_id FROM event_cursors ORDER BY 1")
+    return [xid for (xid,) in events], [(reader, xid, event_id) for reader, xid, event_id in cursors]
+
+
 @contextmanager
 def running_elsewhere(binaries: Path) -> Iterator[str]:
     account = Account.for_data(None)

@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
-from owner.models.errors import InvalidInput, Unauthenticated
+from owner.models.errors import Forbidden, InvalidInput, Unauthenticated, Unavailable
 from owner.models.permissions import Permission
 from owner.models.principal import Principal
 from owner.services.catalog import Services
@@ -84,12 +84,28 @@ def _query_parameters(dependant: Dependant) -> set[str]:
 async def _admit(request: Request, permission: Permission, *, or_platform: bool) -> Allowance | None:
     """Find out who calls, refuse who may not, count the request; the route finds the caller in the state."""
     services = cast("Services", request.state.services)
-    caller = await services.access.authenticate(_bearer_token(request.headers))
+    caller = await _identify(request)
     structlog.contextvars.bind_contextvars(owner_id=caller.owner_id)
     request.state.caller = caller
     if not (or_platform and caller.is_platform):
         caller.require(permission)
     return await services.rate_limits.count_request(caller)
+
+
+async def is_still_admitted(request: Request, permission: Permission) -> bool:
+    """Whether who called could call again; yes while nobody can tell, because the database is away."""
+    try:
+        (await _identify(request)).require(permission)
+    except (Unauthenticated, Forbidden):
+        return False
+    except Unavailable:
+        return True
+    return True
+
+
+async def _identify(request: Request) -> Principal:
+    services = cast("Services", request.state.services)
+    return await services.access.authenticate(_bearer_token(request.headers))
 
 
 def _bearer_token(headers: Mapping[str, str]) -> str:

@@ -9,7 +9,8 @@ import typer
 from owner import bootstrap
 from owner.cli.context import out
 from owner.db.database import Database
-from owner.models.errors import OwnerError, Unavailable
+from owner.db.notices import hears_itself
+from owner.models.errors import Misconfigured, OwnerError, Unavailable
 from owner.services.secrets_box import FernetBox
 from owner.settings import Settings, get_settings
 
@@ -34,8 +35,23 @@ async def _examine(settings: Settings) -> bool:
         findings.append(_finding("database"))
         findings.append(_finding("schema", await _caught(database.refuse_other_schema())))
         findings.append(_finding("role", await _caught(database.refuse_unsafe_role())))
+        findings.append(await _live_events(settings))
         await database.close()
     return all(findings)
+
+
+async def _live_events(settings: Settings) -> bool:
+    """Without notices events come up to a second later: worth a word, and wrong only where somebody set a URL."""
+    if await hears_itself(bootstrap.listen_url(settings)):
+        return _finding("live events")
+    if settings.listen_database_url is not None:
+        unheard = "OWNER_LISTEN_DATABASE_URL does not do for LISTEN: it needs the database itself, not a transaction pooler."
+        return _finding("live events", Misconfigured(unheard))
+    out.print(
+        "[yellow]![/yellow] live events: LISTEN hears nothing, so they come up to a second later; "
+        "OWNER_LISTEN_DATABASE_URL takes a connection past the pooler."
+    )
+    return True
 
 
 def _key(settings: Settings) -> bool:

@@ -30,6 +30,7 @@ def upgrade(admin_url: str, *, application_role: str, revision: str = "head") ->
     with _connection(admin_url) as connection:
         command.upgrade(_config(connection), revision)
         _grant_application(connection, application_role)
+        _settle_restored_events(connection)
         return _current(connection) or "base"
 
 
@@ -113,4 +114,27 @@ def _grant_application(connection: sqlalchemy.Connection, role: str) -> None:
     quoted = connection.dialect.identifier_preparer.quote_identifier(role)
     connection.exec_driver_sql(f"GRANT owner_app TO {quoted}")
     connection.exec_driver_sql("GRANT SELECT ON public.alembic_version TO owner_app")
+    connection.commit()
+
+
+def _settle_restored_events(connection: sqlalchemy.Connection) -> None:
+    """Set back the transaction numbers that a dump brought along from another server.
+
+    There they are in the future, and readers would wait until this server has counted so far. What was read stays
+    read; where one of these events was not, whatever has a higher id is read again.
+    """
+    if connection.exec_driver_sql("SELECT to_regclass('public.event_cursors')").scalar() is None:
+        return
+    is_restored = connection.exec_driver_sql(
+        "SELECT (SELECT xid FROM events ORDER BY xid DESC LIMIT 1) > pg_snapshot_xmax(pg_current_snapshot())"
+    ).scalar()
+    if is_restored:
+        connection.exec_driver_sql(
+            """
+            UPDATE event_cursors AS reached SET xid = '1', event_id = LEAST(event_id, (
+                SELECT min(event.event_id) - 1 FROM events AS event WHERE event.owner_id = reached.owner_id
+                AND (event.xid, event.event_id) > (reached.xid, reached.event_id)))
+            """
+        )
+        connection.exec_driver_sql("UPDATE events SET xid = '1'")
     connection.commit()

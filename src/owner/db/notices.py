@@ -19,6 +19,7 @@ LONGEST_ID: Final = 19  # digits
 STILL_THERE: Final = 30.0  # a connection that is silent for so long is asked whether it works
 LONGEST_REST: Final = 30.0
 _PATIENCE: Final = 10.0
+_UNREACHABLE: Final = (TimeoutError, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 Hear: TypeAlias = Callable[[Collection[int]], None]
 
@@ -70,13 +71,7 @@ class Notices:
         while True:
             try:
                 await self._exchange(url)
-            except (
-                TimeoutError,
-                OSError,
-                ValueError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as problem:
+            except _UNREACHABLE as problem:
                 log.warning("notices_lost", problem=type(problem).__name__)
             rest = 1.0 if self.is_connected else min(rest * 2, LONGEST_REST)
             self.is_connected = False
@@ -84,13 +79,7 @@ class Notices:
 
     async def _exchange(self, url: str) -> None:
         """Send and hear until the connection is lost."""
-        connection = await asyncpg.connect(
-            url,
-            timeout=_PATIENCE,
-            command_timeout=_PATIENCE,
-            statement_cache_size=0,
-            server_settings={"application_name": "owner notices"},
-        )
+        connection = await _connect(url)
         try:
             connection.add_termination_listener(lambda _connection: self._has_work.set())
             own_pid = connection.get_server_pid()
@@ -139,3 +128,29 @@ def payloads(owner_ids: Collection[int]) -> Iterator[str]:
         size += len(word) + 1
     if words:
         yield ",".join(words)
+
+
+async def hears_itself(url: str) -> bool:
+    """Whether notices get through: not so without a database, nor, as a rule, through a transaction pooler."""
+    heard = asyncio.Event()
+    try:
+        connection = await _connect(url)
+        try:
+            await connection.add_listener(f"{CHANNEL}_test", lambda *_: heard.set())
+            await connection.execute(f"SELECT pg_notify('{CHANNEL}_test', '')")
+            await asyncio.wait_for(heard.wait(), 2.0)
+        finally:
+            connection.terminate()
+    except _UNREACHABLE:
+        return False
+    return True
+
+
+async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    return await asyncpg.connect(
+        url,
+        timeout=_PATIENCE,
+        command_timeout=_PATIENCE,
+        statement_cache_size=0,
+        server_settings={"application_name": "owner notices"},
+    )

@@ -123,6 +123,15 @@ class FeedPosition(NamedTuple):
     xid: int
     event_id: int
 
+    def seen_from(self, end: "FeedPosition") -> "FeedPosition":
+        """This place, given where the feed ends now.
+
+        One beyond the end is from before a restore on another server, whose events have been numbered anew.
+        """
+        if self.xid <= end.xid:
+            return self
+        return FeedPosition(1, self.event_id) if self.event_id else end
+
 
 BEGINNING: Final = FeedPosition(0, 0)
 
@@ -165,3 +174,9 @@ class HistoryEvent(EventResponse):
     """An event of one conversation, with the name of the person or program behind it."""
 
     actor_name: str | None
+
+
+class FeedEventResponse(EventResponse):
+    """An event as the list and the stream of all events show it; `cursor` goes on after it."""
+
+    cursor: str

@@ -24,6 +24,8 @@ from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.event_feed import EventFeedService
 from owner.services.event_follower import EventFollower
+from owner.services.event_list import EventListService
+from owner.services.event_streams import EventStreamService
 from owner.services.features import FeatureService
 from owner.services.health import HealthService
 from owner.services.housekeeping import HousekeepingService
@@ -85,6 +87,8 @@ class Services:
     delivery_statuses: DeliveryStatusService
     event_feed: EventFeedService
     event_follower: EventFollower
+    event_list: EventListService
+    event_streams: EventStreamService
     features: FeatureService
     health: HealthService
     housekeeping: HousekeepingService
