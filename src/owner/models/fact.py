@@ -1,5 +1,6 @@
 """What reports count and measure: facts, each taken from one event."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -62,4 +63,4 @@ class DayFigures:
     label: str
     count: int
     seconds: float = 0.0
-    histogram: tuple[int, ...] = ()
+    histogram: Sequence[int] = ()

@@ -1,8 +1,10 @@
 """Durations in buckets that each are 5 % wider than the one before: a median and a p90 from a few hundred counts."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, zip_longest
+from itertools import accumulate
+from operator import add as plus
 from typing import Final
 
 GROWTH: Final = 1.05
@@ -32,21 +34,19 @@ def histogram_of(buckets: Sequence[int]) -> list[int]:
 
 
 def add(one: Sequence[int], other: Sequence[int]) -> list[int]:
-    return [mine + theirs for mine, theirs in zip_longest(one, other, fillvalue=0)]
+    shorter, longer = sorted((one, other), key=len)
+    return [*map(plus, longer, shorter), *longer[len(shorter) :]]
 
 
-def percentile(counts: Sequence[int], share: float) -> float | None:
-    """The duration below which `share` of them lie, read between neighbours as spreadsheets do; None without any."""
-    total = sum(counts)
-    if total == 0:
-        return None
-    position = (total - 1) * share
-    below = math.floor(position)
+def percentiles(counts: Sequence[int], *shares: float) -> list[float | None]:
+    """For each share the duration below which so many lie, read between neighbours as spreadsheets do."""
     reached = list(accumulate(counts))
-    low = seconds_of(_bucket_at(reached, below))
-    high = seconds_of(_bucket_at(reached, min(below + 1, total - 1)))
+    total = reached[-1] if reached else 0
+    return [_percentile(reached, (total - 1) * share) if total else None for share in shares]
+
+
+def _percentile(reached: Sequence[int], position: float) -> float:
+    below = math.floor(position)
+    low = seconds_of(bisect_right(reached, below))
+    high = seconds_of(bisect_right(reached, min(below + 1, reached[-1] - 1)))
     return low + (high - low) * (position - below)
-
-
-def _bucket_at(reached: Sequence[int], place: int) -> int:
-    return next(bucket for bucket, up_to in enumerate(reached) if place < up_to)

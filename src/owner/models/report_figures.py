@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from owner.models.entity import DTO
 from owner.models.enums import Channel, ConversationStatus
 from owner.models.fact import DayFigures, FactKind
-from owner.models.histogram import add, percentile
+from owner.models.histogram import add, percentiles
 from owner.models.report import (
     ClosureFigures,
     ClosureRow,
@@ -49,10 +49,11 @@ def durations(found: Sequence[DayFigures]) -> DurationFigures:
     counts: list[int] = []
     for figures in found:
         counts = add(counts, figures.histogram)
+    median, p90 = percentiles(counts, 0.5, 0.9)
     return DurationFigures(
         count=count,
-        median_seconds=_rounded(percentile(counts, 0.5)),
-        p90_seconds=_rounded(percentile(counts, 0.9)),
+        median_seconds=_rounded(median),
+        p90_seconds=_rounded(p90),
         mean_seconds=_rounded(sum(figures.seconds for figures in found) / count) if count else None,
     )
 

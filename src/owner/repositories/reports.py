@@ -58,5 +58,5 @@ def _figures(row: asyncpg.Record) -> DayFigures:
         row["label"],
         row["count"],
         row["seconds"],
-        tuple(row["histogram"]),
+        row["histogram"],
     )
