@@ -17,8 +17,8 @@ from owner.db.database import Connection
 from owner.db.embedded import EmbeddedServer
 from owner.models.consent import OptOutCreate
 from owner.models.contact import ContactUpdate
-from owner.models.contact_errors import ContactErased, ContactMerged, ContactNotFound
-from owner.models.conversation_dtos import ConversationClose, ConversationCreate
+from owner.models.contact_errors import ContactBlocked, ContactErased, ContactMerged, ContactNotFound
+from owner.models.conversation_dtos import ConversationClose, ConversationCreate, ConversationUndoClose
 from owner.models.enums import ActorKind, ConsentSource, ConversationStatus, DeliveryStatus, UserRole
 from owner.models.errors import ContactOptedOut, MediaNotFound
 from owner.models.event import Actor, Event
@@ -447,3 +447,23 @@ async def test_everything_about_a_person_is_handed_out_as_one_document(
     assert [len(whole[name]) for name in ("merged_contacts", "consents", "conversations")] == [1, 1, 3]
     assert unconfirmed == 422
     assert not any(word in empty for word in (*WORDS, *DIGITS))
+
+
+async def test_no_closing_is_undone_that_would_wake_a_blocked_or_an_erased_contact(
+    services: Services, acme: Tenant
+) -> None:
+    first = await receive(services, acme, NUMBER)
+    create = MessageCreate(content="Pronto?")
+    await services.messages.send(acme.owner_id, first.conv_id or 0, create, by=ANA)
+    closed = await receive(services, acme, NUMBER, "pode encerrar, obrigado")
+    assert closed.status is ConversationStatus.USER_CLOSED
+    contact_id = (await address_of(services, acme)).contact_id
+    agent = Principal(acme.owner_id, ANA, permissions_of_role(UserRole.AGENT), UserRole.AGENT)
+    undo = services.conversation_changes.undo_close
+
+    await services.contacts.block(acme.owner_id, contact_id, reason=None, by=ANA)
+    with pytest.raises(ContactBlocked):
+        await undo(agent, first.conv_id or 0, ConversationUndoClose())
+    await services.contact_erasure.erase(acme.owner_id, contact_id, by=ANA)
+    with pytest.raises(ContactErased):
+        await undo(agent, first.conv_id or 0, ConversationUndoClose())

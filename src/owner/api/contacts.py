@@ -86,13 +86,14 @@ async def list_contacts(
     return Page[ContactResponse](items=[shown(known) for known in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/{contact_id}", **needs(Permission.CONTACTS_READ))
+# The paths say `int`, so that `opt-outs` is none of these.
+@router.get("/{contact_id:int}", **needs(Permission.CONTACTS_READ))
 async def get_contact(contact_id: ContactId, services: UseCases, caller: Caller) -> ContactResponse:
     """One contact. A merged one names the contact that it is part of, an erased one is empty."""
     return shown(await services.contacts.get(caller.owner_id, contact_id))
 
 
-@router.patch("/{contact_id}", responses=GONE, **needs(Permission.CONTACTS_WRITE))
+@router.patch("/{contact_id:int}", responses=GONE, **needs(Permission.CONTACTS_WRITE))
 async def update_contact(
     contact_id: ContactId, update: ContactUpdate, services: UseCases, caller: Caller
 ) -> ContactResponse:

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from owner.models.addresses import Address, parse_address, parse_phone_number
-from owner.models.contact_errors import ContactErased, ContactMerged
+from owner.models.contact_errors import ContactBlocked, ContactErased, ContactMerged
 from owner.models.entity import DTO, Entity, Moment
 from owner.models.enums import Channel, ConsentSource
 from owner.models.errors import InvalidAddress, InvalidInput
@@ -21,6 +21,8 @@ from owner.models.search_words import fold, words_of, words_of_address
 
 MOST_ATTRIBUTES: Final = 50
 MOST_ADDRESSES: Final = 20
+# Pydantic describes the keys that match, but not that there are no others.
+_NO_OTHER_KEYS: Final[dict[str, Any]] = {"additionalProperties": False}
 _SAFE_INTEGER: Final = 2**53  # beyond it JSON readers round
 _NUMBERED: Final = frozenset({Channel.SMS, Channel.WHATSAPP})  # the others have ids of many shapes
 
@@ -73,6 +75,10 @@ class Contact(Entity):
             raise ContactErased(self.contact_id)
         if self.merged_into_id is not None:
             raise ContactMerged(self.contact_id, into=self.merged_into_id)
+
+    def refuse_if_blocked(self) -> None:
+        if self.is_blocked:
+            raise ContactBlocked(blocked_at=self.blocked_at)
 
     def rename(self, name: str | None) -> None:
         self.name, self.name_key = name, name_key_of(name)
@@ -238,7 +244,9 @@ class ContactCreate(DTO):
 
     name: ContactName | None = None
     language: ContactLanguage | None = None
-    attributes: dict[AttributeKey, AttributeValue] = Field(default_factory=dict, max_length=MOST_ATTRIBUTES)
+    attributes: dict[AttributeKey, AttributeValue] = Field(
+        default_factory=dict, max_length=MOST_ATTRIBUTES, json_schema_extra=_NO_OTHER_KEYS
+    )
     addresses: list[AddressInput] = Field(default_factory=list, max_length=MOST_ADDRESSES)
 
 
@@ -254,7 +262,7 @@ class ContactUpdate(DTO):
     name: ContactName | None = None
     language: ContactLanguage | None = None
     attributes: dict[AttributeKey, AttributeValue | None] = Field(
-        default_factory=dict, max_length=2 * MOST_ATTRIBUTES
+        default_factory=dict, max_length=2 * MOST_ATTRIBUTES, json_schema_extra=_NO_OTHER_KEYS
     )
 
 

@@ -45,7 +45,7 @@ class ContactMergeCreate(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"merge_id": 18}]})
 
-    merge_id: int = Field(ge=1, le=2**63 - 1, description="The contact that becomes part of this one.")
+    merge_id: int = Field(ge=1, le=2**53, description="The contact that becomes part of this one.")
 
 
 class ContactMergeView(DTO):

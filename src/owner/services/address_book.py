@@ -8,7 +8,6 @@ from owner.db.database import Connection
 from owner.models.addresses import Address, canonical
 from owner.models.consent import NewConsent
 from owner.models.contact import Contact, ContactAddress, name_key_of
-from owner.models.contact_errors import ContactBlocked
 from owner.models.enums import ConsentChange, ConsentSource
 from owner.models.event import SYSTEM, Actor, NewEvent
 from owner.models.message import Message
@@ -42,8 +41,7 @@ class AddressBook:
         if contact_id is None:
             return (await self.add_contact(connection, owner_id, [customer], name=name, by=by)).contact_id
         contact = await ContactRepository(connection).get(contact_id)
-        if contact.is_blocked:
-            raise ContactBlocked(blocked_at=contact.blocked_at)
+        contact.refuse_if_blocked()
         if known is None:
             await self.add_addresses(connection, contact, [customer])
         return contact_id

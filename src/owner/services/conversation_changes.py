@@ -11,6 +11,7 @@ from owner.models.conversation_dtos import ConversationUndoClose, ConversationUp
 from owner.models.errors import InvalidInput
 from owner.models.principal import Principal
 from owner.models.work_errors import NewerConversationOpen
+from owner.repositories.contacts import ContactRepository
 from owner.repositories.conversations import ConversationRepository
 from owner.services.conversations import ConversationService
 from owner.services.customer_lock import customer_lock
@@ -50,6 +51,7 @@ class ConversationChangeService:
         Raises:
             NewerConversationOpen: the customer has begun another one.
             InvalidTransition: it is open, or a person or program closed it.
+            ContactBlocked, ContactErased: nobody is to hear from, or write to, the customer any more.
         """
         before = await self.conversations.get(caller.owner_id, conv_id)
         customer = Address(before.channel, before.customer_address)
@@ -58,6 +60,9 @@ class ConversationChangeService:
             repository = ConversationRepository(connection)
             await self._refuse_newer(connection, customer, before)
             conversation = await repository.get(conv_id, for_update=True)
+            contact = await ContactRepository(connection).get(conversation.contact_id)
+            contact.refuse_if_gone()
+            contact.refuse_if_blocked()
             reason = undo.reason or "the closing was undone"
             conversation.reopen(by=caller.actor, reason=reason, at=self.clock.now())
             await repository.save(conversation)
