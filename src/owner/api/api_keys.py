@@ -7,11 +7,11 @@ from fastapi import APIRouter, Path, status
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
 from owner.models.api_key import ApiKeyCreate, ApiKeyCreated, ApiKeyResponse, ApiKeyRotate
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1/api-keys", tags=["API keys"], route_class=Route)
-ApiKeyId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+ApiKeyId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.get("", **needs(Permission.API_KEYS_WRITE))

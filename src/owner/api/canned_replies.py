@@ -12,12 +12,12 @@ from owner.models.canned_reply import (
     CannedReplyResponse,
     CannedReplyUpdate,
 )
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1/canned-replies", tags=["canned replies"], route_class=Route)
-CannedReplyId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-OfConversation = Annotated[int, Query(ge=1, le=2**63 - 1, description="Whose names are filled in.")]
+CannedReplyId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+OfConversation = Annotated[int, Query(ge=1, le=LARGEST_ID, description="Whose names are filled in.")]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, **needs(Permission.LIBRARY_WRITE, creates=True))

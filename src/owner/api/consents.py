@@ -20,7 +20,7 @@ async def import_opt_outs(create: OptOutImport, services: UseCases, caller: Call
     return OptOutImportResponse.model_validate(imported)
 
 
-@router.get("/{contact_id}/consents", **needs(Permission.CONTACTS_READ))
+@router.get("/{contact_id:int}/consents", **needs(Permission.CONTACTS_READ))
 async def list_contact_consents(
     contact_id: ContactId, services: UseCases, caller: Caller, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ConsentResponse]:
@@ -29,7 +29,7 @@ async def list_contact_consents(
     return Page[ConsentResponse].model_validate(page)
 
 
-@router.post("/{contact_id}/opt-out", responses=GONE, **needs(Permission.CONTACTS_WRITE))
+@router.post("/{contact_id:int}/opt-out", responses=GONE, **needs(Permission.CONTACTS_WRITE))
 async def opt_out_contact(
     contact_id: ContactId, create: OptOutCreate, services: UseCases, caller: Caller
 ) -> ContactResponse:
@@ -38,7 +38,7 @@ async def opt_out_contact(
 
 
 @router.post(
-    "/{contact_id}/opt-in",
+    "/{contact_id:int}/opt-in",
     responses={409: {"description": "`contact_opted_out`: only the customer can take it back."}},
     **needs(Permission.CONTACTS_WRITE),
 )

@@ -13,12 +13,12 @@ from owner.models.contact_merge import (
     ContactMergeResponse,
     ContactMergeView,
 )
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.permissions import Permission
 from owner.services.contacts import KnownContact
 
 router = APIRouter(prefix="/v1", tags=["contacts"], route_class=Route)
-MergeId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+MergeId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.post(

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1/contacts", tags=["contacts"], route_class=Route)
 
 
 @router.get(
-    "/{contact_id}/export",
+    "/{contact_id:int}/export",
     response_class=StreamingResponse,
     responses={
         200: {"model": ContactExport, "description": "One JSON document, sent piece by piece."},
@@ -33,7 +33,7 @@ async def export_contact(contact_id: ContactId, services: UseCases, caller: Call
 
 
 @router.post(
-    "/{contact_id}/erase",
+    "/{contact_id:int}/erase",
     responses={
         409: {"description": "`contact_merged`: the person is part of another contact; erase that one."}
     },

@@ -14,13 +14,13 @@ from owner.models.contact import (
     ContactResponse,
     ContactUpdate,
 )
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.enums import Channel
 from owner.models.permissions import Permission
 from owner.services.contacts import KnownContact
 
 router = APIRouter(prefix="/v1/contacts", tags=["contacts"], route_class=Route)
-ContactId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+ContactId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 GONE: Final[dict[int | str, dict[str, Any]]] = {
     409: {"description": "`contact_merged` or `contact_erased`: the contact is a tombstone."}
 }

@@ -1,7 +1,7 @@
 """The route by which a reader says how far they have read."""
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictInt
 
 from owner.api.conversations import ConvId
 from owner.api.dependencies import Caller, UseCases
@@ -17,7 +17,7 @@ class ConversationRead(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"last_read_seq": 4}, {}]})
 
-    last_read_seq: int | None = Field(default=None, ge=0, le=2**53)
+    last_read_seq: StrictInt | None = Field(default=None, ge=0, le=2**53)
 
 
 class ReadState(DTO):

@@ -37,7 +37,7 @@ async def change_conversations(
     return BulkResponse(results=[_result(conv_id, problem) for conv_id, problem in problems.items()])
 
 
-@router.patch("/{conv_id}", **needs(Permission.CONVERSATIONS_WRITE))
+@router.patch("/{conv_id:int}", **needs(Permission.CONVERSATIONS_WRITE))
 async def change_conversation(
     conv_id: ConvId, update: ConversationUpdate, services: UseCases, caller: Caller
 ) -> ConversationResponse:
@@ -47,7 +47,7 @@ async def change_conversation(
     )
 
 
-@router.post("/{conv_id}/assign", **needs(Permission.CONVERSATIONS_WRITE))
+@router.post("/{conv_id:int}/assign", **needs(Permission.CONVERSATIONS_WRITE))
 async def assign_conversation(
     conv_id: ConvId, services: UseCases, caller: Caller, assign: ConversationAssign | None = None
 ) -> ConversationResponse:
@@ -56,13 +56,13 @@ async def assign_conversation(
     return ConversationResponse.model_validate(assigned)
 
 
-@router.post("/{conv_id}/unassign", **needs(Permission.CONVERSATIONS_WRITE))
+@router.post("/{conv_id:int}/unassign", **needs(Permission.CONVERSATIONS_WRITE))
 async def unassign_conversation(conv_id: ConvId, services: UseCases, caller: Caller) -> ConversationResponse:
     """Give up your own conversation, or take it from somebody, which needs `conversations:supervise`."""
     return ConversationResponse.model_validate(await services.assignments.unassign(caller, conv_id))
 
 
-@router.post("/{conv_id}/handoff", **needs(Permission.CONVERSATIONS_WRITE))
+@router.post("/{conv_id:int}/handoff", **needs(Permission.CONVERSATIONS_WRITE))
 async def hand_off_conversation(
     conv_id: ConvId, handoff: ConversationHandoff, services: UseCases, caller: Caller
 ) -> ConversationResponse:
@@ -71,7 +71,7 @@ async def hand_off_conversation(
     return ConversationResponse.model_validate(handed)
 
 
-@router.post("/{conv_id}/undo-close", **needs(Permission.CONVERSATIONS_WRITE))
+@router.post("/{conv_id:int}/undo-close", **needs(Permission.CONVERSATIONS_WRITE))
 async def undo_close(
     conv_id: ConvId, services: UseCases, caller: Caller, undo: ConversationUndoClose | None = None
 ) -> ConversationResponse:

@@ -14,12 +14,12 @@ from owner.models.conversation_dtos import (
     ConversationResponse,
 )
 from owner.models.conversation_query import ConversationQuery
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.event import HistoryEvent
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"], route_class=Route)
-ConvId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+ConvId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.post(
@@ -48,13 +48,13 @@ async def list_conversations(
     return Page[ConversationResponse].model_validate(page)
 
 
-@router.get("/{conv_id}", **needs(Permission.CONVERSATIONS_READ))
+@router.get("/{conv_id:int}", **needs(Permission.CONVERSATIONS_READ))
 async def get_conversation(conv_id: ConvId, services: UseCases, caller: Caller) -> ConversationResponse:
     """One conversation, with the moments at which its timers end it."""
     return ConversationResponse.model_validate(await services.conversations.get(caller.owner_id, conv_id))
 
 
-@router.post("/{conv_id}/close", **needs(Permission.CONVERSATIONS_WRITE))
+@router.post("/{conv_id:int}/close", **needs(Permission.CONVERSATIONS_WRITE))
 async def close_conversation(
     conv_id: ConvId, services: UseCases, caller: Caller, close: ConversationClose | None = None
 ) -> ConversationResponse:
@@ -63,7 +63,7 @@ async def close_conversation(
     return ConversationResponse.model_validate(conversation)
 
 
-@router.post("/{conv_id}/extend", **needs(Permission.CONVERSATIONS_WRITE))
+@router.post("/{conv_id:int}/extend", **needs(Permission.CONVERSATIONS_WRITE))
 async def extend_conversation(
     conv_id: ConvId, services: UseCases, caller: Caller, extend: ConversationExtend | None = None
 ) -> ConversationResponse:
@@ -75,7 +75,7 @@ async def extend_conversation(
     return ConversationResponse.model_validate(conversation)
 
 
-@router.get("/{conv_id}/events", **needs(Permission.CONVERSATIONS_READ))
+@router.get("/{conv_id:int}/events", **needs(Permission.CONVERSATIONS_READ))
 async def list_conversation_events(
     conv_id: ConvId, services: UseCases, caller: Caller, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[HistoryEvent]:

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Path, status
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.feature import FeatureCreate, FeatureResponse, FeatureSchemaResponse, FeatureUpdate
 from owner.models.feature_schemas import FEATURES, config_schema
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1", tags=["features"], route_class=Route)
-FeatureId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+FeatureId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.get("/features", **needs(Permission.SETTINGS_READ))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Response
 
 from owner.api.dependencies import Caller, UseCases
 from owner.api.routing import Route, needs
+from owner.models.entity import LARGEST_ID
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1/media", tags=["messages"], route_class=Route)
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/v1/media", tags=["messages"], route_class=Route)
     **needs(Permission.CONVERSATIONS_READ),
 )
 async def get_media(
-    media_id: Annotated[int, Path(ge=1, le=2**63 - 1)], services: UseCases, caller: Caller
+    media_id: Annotated[int, Path(ge=1, le=LARGEST_ID)], services: UseCases, caller: Caller
 ) -> Response:
     """A file that a customer sent. Its type was read from the bytes, and nothing in it can run in a browser."""
     file = await services.media.open(caller.owner_id, media_id)

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Path, Query, status
 from owner.api.conversations import ConvId
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.media import Media
 from owner.models.message import MediaResponse, Message, MessageCreate, MessageResponse
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1/conversations/{conv_id}/messages", tags=["messages"], route_class=Route)
-MsgId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+MsgId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 MessageOrder = Annotated[Literal["asc", "desc"], Query(description="Oldest or newest first.")]
 
 

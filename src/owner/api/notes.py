@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path, status
 from owner.api.conversations import ConvId
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.note import NoteCreate, NoteResponse
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1/conversations/{conv_id}/notes", tags=["notes"], route_class=Route)
-NoteId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+NoteId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, **needs(Permission.CONVERSATIONS_WRITE, creates=True))

@@ -63,9 +63,21 @@ def _complete(schema: dict[str, Any]) -> dict[str, Any]:
             _tell_permission(operation)
             _tell_refusals(path, operation)
     _link(schema)
+    _as_integers(schema)
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     return schema
+
+
+def _as_integers(schema: Any) -> None:
+    """Bounds of whole numbers are written as such: as a fraction, a large one is another number to its reader."""
+    inner = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    for value in inner:
+        _as_integers(value)
+    if isinstance(schema, dict):
+        for bound in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+            if isinstance(schema.get(bound), float) and schema[bound].is_integer():
+                schema[bound] = int(schema[bound])
 
 
 def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Path, status
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.owner import OwnerCreate, OwnerCreated, OwnerResponse, OwnerUpdate
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/v1/owners", tags=["owners"], route_class=Route)
-OwnerId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+OwnerId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.post(

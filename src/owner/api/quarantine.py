@@ -6,12 +6,12 @@ from fastapi import APIRouter, Path, status
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.permissions import Permission
 from owner.models.quarantine import QuarantineReplay, QuarantineResponse, QuarantineSummary, ReplayResponse
 
 router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"], route_class=Route)
-QuarantineId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+QuarantineId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.get("", **needs(Permission.QUARANTINE_WRITE))

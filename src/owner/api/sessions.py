@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, status
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
 from owner.api.visitor import From
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.permissions import Permission
 from owner.models.session import SessionCreate, SessionCreated, SessionResponse
 
@@ -56,7 +56,7 @@ async def sign_out(services: UseCases, caller: Caller) -> None:
 
 @router.delete("/{session_id:int}", status_code=status.HTTP_204_NO_CONTENT, **needs(Permission.SELF))
 async def end_session(
-    session_id: Annotated[int, Path(ge=1, le=2**63 - 1)], services: UseCases, caller: Caller
+    session_id: Annotated[int, Path(ge=1, le=LARGEST_ID)], services: UseCases, caller: Caller
 ) -> None:
     """End one of one's own sessions, as on a device that was lost."""
     await services.sessions.end(caller, session_id)

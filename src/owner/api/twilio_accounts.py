@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, status
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.permissions import Permission
 from owner.models.twilio_account import (
     AccountVerification,
@@ -17,7 +17,7 @@ from owner.models.twilio_account import (
 )
 
 router = APIRouter(prefix="/v1/twilio-accounts", tags=["twilio accounts"], route_class=Route)
-AccountId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+AccountId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 _PROBLEM: Final = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 }

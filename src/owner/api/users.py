@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, status
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.enums import UserRole
 from owner.models.one_time_link import LinkResponse
 from owner.models.permissions import Permission
@@ -14,7 +14,7 @@ from owner.models.user import User, UserCreate, UserInvited, UserResponse, UserU
 
 router = APIRouter(prefix="/v1/users", tags=["people"], route_class=Route)
 # The paths say `int`, so that `me` is none of these.
-UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+UserId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.get("", **needs(Permission.USERS_READ))

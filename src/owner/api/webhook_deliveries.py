@@ -7,7 +7,7 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.entity import GivenMoment, Page
+from owner.models.entity import LARGEST_ID, GivenMoment, Page
 from owner.models.event import EVENT_TYPES, known_type
 from owner.models.permissions import Permission
 from owner.models.webhook_delivery import (
@@ -18,8 +18,8 @@ from owner.models.webhook_delivery import (
 from owner.repositories.webhook_deliveries import DeliveryFilter
 
 router = APIRouter(prefix="/v1/webhook-deliveries", tags=["webhooks out"], route_class=Route)
-DeliveryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Id = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
+DeliveryId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+Id = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]
 EventType = Annotated[
     str, AfterValidator(known_type), WithJsonSchema({"type": "string", "enum": sorted(EVENT_TYPES)})
 ]

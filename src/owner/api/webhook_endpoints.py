@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, status
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
-from owner.models.entity import Page
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.permissions import Permission
 from owner.models.webhook_delivery import WebhookDeliveryDetail, WebhookReplay, WebhookReplayResponse
 from owner.models.webhook_endpoint import (
@@ -20,7 +20,7 @@ from owner.models.webhook_endpoint import (
 )
 
 router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks out"], route_class=Route)
-EndpointId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+EndpointId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 @router.post(

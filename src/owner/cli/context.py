@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
@@ -18,7 +18,6 @@ from owner.settings import Settings, get_settings
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-LARGEST_ID: Final = 2**62  # Postgres takes one bit more, and nobody counts so far
 out = Console(highlight=False, soft_wrap=True)
 
 

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from owner.cli.context import LARGEST_ID, answer, out, read_input, with_services
+from owner.cli.context import answer, out, read_input, with_services
 from owner.models.api_key import KeyName
-from owner.models.entity import DTO
+from owner.models.entity import DTO, LARGEST_ID
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from owner.cli.context import LARGEST_ID, out, with_services
+from owner.cli.context import out, with_services
+from owner.models.entity import LARGEST_ID
 
 app = typer.Typer(no_args_is_help=True)
 

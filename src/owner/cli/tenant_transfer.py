@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from owner.cli.context import LARGEST_ID, out, read_input, with_services
-from owner.models.entity import DTO
+from owner.cli.context import out, read_input, with_services
+from owner.models.entity import DTO, LARGEST_ID
 from owner.models.errors import InvalidInput
 from owner.models.owner import Email
 from owner.models.transfer import LONGEST_LINE, Inventory, Transferred

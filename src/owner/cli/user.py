@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from owner.cli.context import LARGEST_ID, answer, read_input, with_services
+from owner.cli.context import answer, read_input, with_services
+from owner.models.entity import LARGEST_ID
 from owner.models.one_time_link import PasswordResetCreate
 
 app = typer.Typer(no_args_is_help=True)

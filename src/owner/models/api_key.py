@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, StrictInt, StringConstraints, field_validator
 
 from owner.models.access_errors import ApiKeyEnded
 from owner.models.entity import DTO, Entity, Moment
@@ -77,7 +77,7 @@ class ApiKeyCreate(DTO):
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=50)] = Field(
         description="What the key may do; `*` is all that its owner may, now and in later versions."
     )
-    expires_in_days: int | None = Field(
+    expires_in_days: StrictInt | None = Field(
         default=None, ge=1, le=3650, description="Left out: until it is revoked."
     )
 
@@ -96,7 +96,7 @@ class ApiKeyRotate(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_minutes": 60}]})
 
-    overlap_minutes: int = Field(
+    overlap_minutes: StrictInt = Field(
         default=1440, ge=0, le=43_200, description="The former key is valid for so long; 0 ends it at once."
     )
 

@@ -5,8 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from owner.models.conversation_dtos import ConversationAssign, ConversationClose
-from owner.models.conversation_query import LARGEST_ID
-from owner.models.entity import DTO
+from owner.models.entity import DTO, LARGEST_ID
 from owner.models.enums import Priority
 
 MAXIMUM_BULK: Final = 100

@@ -215,7 +215,9 @@ class AddressInput(DTO):
     )
 
     channel: Channel = Channel.SMS
-    address: str = Field(min_length=1, max_length=255, examples=["+5511987654321"])
+    address: str = Field(
+        min_length=1, max_length=255, examples=["+5511987654321"], json_schema_extra={"format": "phone"}
+    )
 
     def parsed(self, *, field: str = "address") -> Address:
         """The address as it was written, in the form in which the provider takes it.

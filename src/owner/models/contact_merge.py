@@ -1,11 +1,11 @@
 """Two contacts that were found to be one person, and what it takes to make them two again."""
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictInt
 
 from owner.models.addresses import Address
 from owner.models.contact import ContactResponse, TakenOver
 from owner.models.contact_errors import MergeUndone
-from owner.models.entity import DTO, Entity, Moment
+from owner.models.entity import DTO, LARGEST_ID, Entity, Moment
 from owner.models.enums import ActorKind, Channel
 from owner.models.event import Actor
 
@@ -45,7 +45,7 @@ class ContactMergeCreate(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"merge_id": 18}]})
 
-    merge_id: int = Field(ge=1, le=2**53, description="The contact that becomes part of this one.")
+    merge_id: StrictInt = Field(ge=1, le=LARGEST_ID, description="The contact that becomes part of this one.")
 
 
 class ContactMergeView(DTO):

@@ -2,11 +2,10 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints, field_validator
 
 from owner.models.conversation import OWN_KEYS
-from owner.models.conversation_query import LARGEST_ID
-from owner.models.entity import DTO, Moment, Update, absent
+from owner.models.entity import DTO, LARGEST_ID, Moment, Update, absent
 from owner.models.enums import ActorKind, Channel, ConversationStatus, Handler, Priority
 
 BY_PEOPLE: Final = (  # how a person or a program may end a conversation; the rest is for timers
@@ -40,10 +39,13 @@ class ConversationCreate(DTO):
     )
 
     channel: Channel = Channel.WHATSAPP
-    customer_address: str = Field(min_length=1, max_length=255, examples=["+5511987654321"])
+    customer_address: str = Field(
+        min_length=1, max_length=255, examples=["+5511987654321"], json_schema_extra={"format": "phone"}
+    )
     our_address: str | None = Field(
         default=None,
         max_length=255,
+        json_schema_extra={"format": "phone"},
         description="One of your connected addresses; may be left out if the channel has one.",
     )
     contact_name: str | None = Field(default=None, max_length=200)
@@ -125,7 +127,7 @@ class ConversationExtend(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"minutes": 120}]})
 
-    minutes: int = Field(default=60, ge=1, le=525_600)
+    minutes: StrictInt = Field(default=60, ge=1, le=525_600)
 
 
 class ConversationResponse(DTO):

@@ -5,12 +5,11 @@ from typing import Final
 
 from pydantic import Field
 
-from owner.models.entity import DTO, GivenMoment
+from owner.models.entity import DTO, LARGEST_ID, GivenMoment
 from owner.models.enums import Channel, ConversationStatus, Handler, Priority
 from owner.models.lifecycle import FINAL, OPEN
 
 MAXIMUM_PAGE: Final = 100
-LARGEST_ID: Final = 2**63 - 1
 
 
 class ConversationState(StrEnum):

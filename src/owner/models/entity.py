@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 T = TypeVar("T")
+LARGEST_ID: Final = 2**62  # Postgres takes one bit more, which JSON's numbers can't tell from the next
 
 
 class Entity(BaseModel):

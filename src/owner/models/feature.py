@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, StrictBool, field_validator
 
 from owner.models.entity import DTO, Entity, Moment, Update, absent
 from owner.models.feature_schemas import FEATURES, config_schema, feature_name, name_pattern
@@ -14,7 +14,7 @@ class Feature(Entity):
     owner_id: int
     feature_id: int
     name: str
-    enabled: bool = False
+    enabled: StrictBool = False
     config_json: dict[str, Any] = Field(default_factory=dict)
     created_at: Moment
     updated_at: Moment
@@ -43,7 +43,7 @@ class FeatureCreate(DTO):
     model_config = ConfigDict(json_schema_extra=_one_of_the_known)
 
     name: str = Field(max_length=100)
-    enabled: bool = False
+    enabled: StrictBool = False
     config_json: dict[str, Any] = Field(default_factory=dict, description="See `GET /v1/feature-schemas`.")
 
     @field_validator("name")
@@ -63,7 +63,7 @@ class FeatureUpdate(Update):
         json_schema_extra={"examples": [{"enabled": False}, {"config_json": {"temperature": 0.2}}]}
     )
 
-    enabled: bool = Field(default_factory=absent)
+    enabled: StrictBool = Field(default_factory=absent)
     config_json: dict[str, Any] = Field(
         default_factory=absent,
         description="Takes the place of the whole configuration.",

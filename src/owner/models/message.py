@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
-from pydantic import ConfigDict, Field, HttpUrl, TypeAdapter, field_validator, model_validator
+from pydantic import ConfigDict, Field, HttpUrl, StrictInt, TypeAdapter, field_validator, model_validator
 
 from owner.models import delivery
 from owner.models.addresses import Address, canonical
-from owner.models.entity import DTO, Entity, Moment
+from owner.models.entity import DTO, LARGEST_ID, Entity, Moment
 from owner.models.enums import DeliveryStatus, MessageDirection, MessageOwner, MessageType
 from owner.models.media import Media, MediaStatus
 
@@ -148,8 +148,8 @@ class MessageCreate(DTO):
     media_urls: list[str] = Field(default_factory=list, max_length=MAXIMUM_MEDIA)
     content_sid: str | None = Field(default=None, pattern=r"^HX[0-9a-fA-F]{32}$")
     content_variables: dict[str, str] | None = Field(default=None, max_length=MAXIMUM_VARIABLES)
-    canned_reply_id: int | None = Field(
-        default=None, ge=1, le=2**63 - 1, description="A canned reply in the place of `content`."
+    canned_reply_id: StrictInt | None = Field(
+        default=None, ge=1, le=LARGEST_ID, description="A canned reply in the place of `content`."
     )
     message_owner: MessageOwner | None = Field(
         default=None,
@@ -160,7 +160,7 @@ class MessageCreate(DTO):
     expected_last_msg_id: int | None = Field(
         default=None,
         ge=1,
-        le=2**63 - 1,
+        le=LARGEST_ID,
         description="The newest message that you know: if there is a newer one, nothing is sent.",
     )
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstraints, field_validator
 
 from owner.models.closure_keywords import ClosureKeywords, check_keywords, is_reserved
 from owner.models.duration import GraceDuration, LimitDuration, ShownDuration
@@ -156,14 +156,14 @@ class ClosureUpdate(Update):
         description="From here on the customer may be asked; at most `close_at`.",
     )
     close_at: float = Field(default_factory=absent, ge=0, le=1, description="From here on it closes.")
-    ask: bool = Field(default_factory=absent, description="Between the two, ask the customer.")
-    shadow: bool = Field(default_factory=absent, description="Decide and record, do nothing.")
+    ask: StrictBool = Field(default_factory=absent, description="Between the two, ask the customer.")
+    shadow: StrictBool = Field(default_factory=absent, description="Decide and record, do nothing.")
     keywords: list[Phrase] = Field(
         default_factory=absent,
         max_length=MAXIMUM_PHRASES,
         description="More words that close; words that opt out (STOP, SAIR …) are refused.",
     )
-    replaces_lists: bool = Field(
+    replaces_lists: StrictBool = Field(
         default_factory=absent, description="Only `keywords` close, the built-in lists do not."
     )
     never: list[Phrase] = Field(

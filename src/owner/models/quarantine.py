@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from owner.models.entity import DTO, Entity, Moment
 
@@ -43,7 +43,7 @@ class QuarantineReplay(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"trust": True}]})
 
-    trust: bool = Field(
+    trust: StrictBool = Field(
         default=False, description="Take it in although its signature was wrong: you vouch for it."
     )
 

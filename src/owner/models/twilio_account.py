@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
 from owner.models.entity import DTO, Entity, Moment, Update, absent
 from owner.models.enums import Channel
@@ -13,7 +13,11 @@ from owner.models.errors import Conflict
 ACCOUNT_SID_PATTERN = r"^AC[0-9a-fA-F]{32}$"
 SERVICE_SID_PATTERN = r"^MG[0-9a-fA-F]{32}$"
 AuthToken = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
-PhoneNumber = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+PhoneNumber = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=255),
+    Field(json_schema_extra={"format": "phone-address"}),
+]
 _NUMBERS = "In international format, `+55…` or `whatsapp:+55…`; short codes as they are."
 
 
@@ -101,7 +105,9 @@ class TwilioAccountCreate(DTO):
     )
     phone_numbers: list[PhoneNumber] = Field(min_length=1, max_length=1000, description=_NUMBERS)
     messaging_service_sid: str | None = Field(default=None, pattern=SERVICE_SID_PATTERN)
-    verify: bool = Field(default=False, description="Ask Twilio first whether the credentials are right.")
+    verify: StrictBool = Field(
+        default=False, description="Ask Twilio first whether the credentials are right."
+    )
 
 
 class TwilioAccountUpdate(Update):
@@ -124,7 +130,7 @@ class TwilioAccountUpdate(Update):
         description="Used for sending at once; the former one is accepted on webhooks until `promote`."
         " The former one itself takes the change back.",
     )
-    verify: bool = Field(default=False, description="Ask Twilio first whether the new token is right.")
+    verify: StrictBool = Field(default=False, description="Ask Twilio first whether the new token is right.")
 
     @model_validator(mode="after")
     def _has_something_to_verify(self) -> "TwilioAccountUpdate":
@@ -185,7 +191,7 @@ class AccountVerify(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"repair": True}]})
 
-    repair: bool = Field(default=False, description="Enter the right URLs at Twilio.")
+    repair: StrictBool = Field(default=False, description="Enter the right URLs at Twilio.")
 
 
 class AccountVerification(DTO):

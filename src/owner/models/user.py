@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from owner.models.entity import DTO, Entity, Moment, Update, absent
 from owner.models.enums import UserRole
@@ -81,7 +81,7 @@ class UserUpdate(Update):
 
     name: OwnerName = Field(default_factory=absent)
     role: UserRole = Field(default_factory=absent)
-    is_active: bool = Field(
+    is_active: StrictBool = Field(
         default_factory=absent, description="False ends their sessions and lets them in no more."
     )
 

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 from pydantic_core import to_json
 
 from owner.models.entity import DTO, Entity, GivenMoment, Moment
@@ -221,7 +221,7 @@ class WebhookReplay(DTO):
 
     since: GivenMoment = Field(description="Events of this moment and later.")
     until: GivenMoment | None = Field(default=None, description="Events before this moment; null: until now.")
-    only_failed: bool = Field(default=False, description="Leave out what was delivered.")
+    only_failed: StrictBool = Field(default=False, description="Leave out what was delivered.")
 
 
 class WebhookReplayResponse(DTO):

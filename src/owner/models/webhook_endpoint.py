@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, WithJsonSchema
 
 from owner.models.entity import DTO, Entity, Moment, Update, absent
 from owner.models.errors import WebhookEndpointDisabled, WebhookUrlForbidden
@@ -207,7 +207,7 @@ class WebhookEndpointUpdate(Update):
     url: Url = Field(default_factory=absent)
     event_types: EventFilters = Field(default_factory=absent)
     description: Description | None = None
-    is_enabled: bool = Field(default_factory=absent, description="False pauses it; true lets it go on.")
+    is_enabled: StrictBool = Field(default_factory=absent, description="False pauses it; true lets it go on.")
 
 
 class WebhookSecretRotate(DTO):
@@ -215,7 +215,7 @@ class WebhookSecretRotate(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"former_signs_for_hours": 24}]})
 
-    former_signs_for_hours: int = Field(default=24, ge=0, le=168)
+    former_signs_for_hours: StrictInt = Field(default=24, ge=0, le=168)
 
 
 class WebhookEndpointResponse(DTO):

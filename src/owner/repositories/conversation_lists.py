@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from owner.db.database import Connection
 from owner.models.conversation import Conversation
-from owner.models.conversation_query import LARGEST_ID, MAXIMUM_PAGE, ConversationQuery, ConversationSort
-from owner.models.entity import Page
+from owner.models.conversation_query import MAXIMUM_PAGE, ConversationQuery, ConversationSort
+from owner.models.entity import LARGEST_ID, Page
 from owner.models.enums import Priority
 from owner.models.errors import InvalidCursor
 from owner.models.lifecycle import OPEN

@@ -4,7 +4,7 @@ from owner.db.database import Connection
 from owner.models.conversation import Conversation
 from owner.models.conversation_dtos import ConversationAssign, ConversationHandoff
 from owner.models.enums import Handler
-from owner.models.errors import InvalidInput
+from owner.models.errors import InvalidInput, PermissionMissing
 from owner.models.permissions import Permission, permissions_of_role
 from owner.models.principal import Principal
 from owner.models.work_errors import AlreadyAssigned
@@ -63,7 +63,7 @@ def _assignee_of(caller: Principal, assign: ConversationAssign) -> int:
     if assign.assignee_id != "me":
         return assign.assignee_id
     if caller.user_id is None:
-        raise InvalidInput("Only who signed in is `me`; name a person's id.", field="assignee_id")
+        raise PermissionMissing(Permission.SELF, "Only who signed in is `me`; name a person's id.")
     return caller.user_id
 
 

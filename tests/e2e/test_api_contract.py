@@ -1,0 +1,32 @@
+"""The API does what its description says, whatever it is sent: schemathesis calls a server that has just started."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from e2e.stage import Stage
+
+HOOKS = Path(__file__).with_name("contract_hooks.py")
+EXAMPLES = 8  # for each route, besides the fixed ones for each boundary of each field
+
+
+async def test_the_api_keeps_its_contract(stage: Stage, tmp_path: Path) -> None:
+    await stage.serve()
+    tenant = await stage.tenant()
+
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        f"{stage.url}/openapi.json",
+        *("--header", f"Authorization: Bearer {tenant.api_key}"),
+        *("--checks", "all", "--mode", "all", "--max-examples", str(EXAMPLES), "--seed", "1"),
+        *("--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off"),
+        env={**os.environ, "SCHEMATHESIS_HOOKS": HOOKS.stem, "PYTHONPATH": str(HOOKS.parent)},
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+
+    assert process.returncode == 0, output.decode()[-20_000:]
