@@ -76,6 +76,7 @@ from owner.services.ports import Clock, MessageGateway
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
 from owner.services.reports import ReportService
+from owner.services.search import SearchReader, SearchService
 from owner.services.second_factor import SecondFactorCodes, SecondFactorService
 from owner.services.secret_rotation import SecretRotationService
 from owner.services.secrets_box import FernetBox, new_secret_key
@@ -267,6 +268,7 @@ def wire(
             database, clock=clock, secrets_box=box, account=account, codes=codes
         ),
         secret_rotation=SecretRotationService(database, secrets_box=box),
+        search=SearchService(database),
         sessions=SessionService(database, clock=clock, rate_limits=limits, codes=codes),
         tenants=TenantService(database, clock=clock),
         tenant_erasure=TenantErasureService(database, store=store),
@@ -288,7 +290,7 @@ def wire(
 
 def _event_readers(clock: Clock, courier: WebhookCourier) -> list[EventReader]:
     """Who makes something of what happened; each has a place of its own in every owner's feed."""
-    return [FactReader(), WebhookFanOut(clock=clock, wake=courier.wake)]
+    return [FactReader(), SearchReader(), WebhookFanOut(clock=clock, wake=courier.wake)]
 
 
 def _allowed_networks(settings: Settings) -> list[IPNetwork]:

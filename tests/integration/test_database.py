@@ -40,8 +40,11 @@ def unmigrated(server: EmbeddedServer) -> str:
         ("SUPERUSER", "is a superuser"),
         ("BYPASSRLS", "has BYPASSRLS"),
         ("IN ROLE owner_admin", "owns the tables, or is a member of their owner"),
-        ("IN ROLE owner_directory", "is a member of owner_directory or owner_platform"),
-        ("NOINHERIT IN ROLE owner_platform", "is a member of owner_directory or owner_platform"),
+        ("IN ROLE owner_directory", "is a member of owner_directory, owner_platform or owner_search"),
+        (
+            "NOINHERIT IN ROLE owner_platform",
+            "is a member of owner_directory, owner_platform or owner_search",
+        ),
     ],
 )
 async def test_a_role_that_row_level_security_does_not_bind_is_refused_with_what_to_do(

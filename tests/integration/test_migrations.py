@@ -253,16 +253,17 @@ def test_the_wide_roles_sign_in_nowhere_and_the_applications_group_has_the_servi
     roles = ask(
         url,
         "SELECT rolname, rolcanlogin, rolsuper, rolbypassrls FROM pg_roles"
-        " WHERE rolname IN ('owner_app', 'owner_directory', 'owner_platform') ORDER BY 1",
+        " WHERE rolname IN ('owner_app', 'owner_directory', 'owner_platform', 'owner_search') ORDER BY 1",
     )
     assert roles == [
-        (name, False, False, False) for name in ("owner_app", "owner_directory", "owner_platform")
+        (name, False, False, False)
+        for name in ("owner_app", "owner_directory", "owner_platform", "owner_search")
     ]
     assert ask(url, "SELECT pg_has_role('owner_service', 'owner_app', 'USAGE')") == [(True,)]
     assert ask(
         url,
         "SELECT bool_or(pg_has_role('owner_service', wide, 'MEMBER'))"
-        " FROM unnest(ARRAY['owner_admin', 'owner_directory', 'owner_platform']) AS wide",
+        " FROM unnest(ARRAY['owner_admin', 'owner_directory', 'owner_platform', 'owner_search']) AS wide",
     ) == [(False,)]
 
 

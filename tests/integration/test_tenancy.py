@@ -29,6 +29,7 @@ from owner.models.event import BEGINNING, SYSTEM, Actor, NewEvent
 from owner.models.fact import Fact, FactKind
 from owner.models.message import Attachment, MessageCreate
 from owner.models.one_time_link import LinkPurpose
+from owner.models.search import MessageSearch
 from owner.models.session import SessionCreate, Visitor
 from owner.models.twilio_account import TwilioAccountCreate
 from owner.models.webhook_endpoint import WebhookEndpointCreate
@@ -79,6 +80,7 @@ TENANT_TABLES = (
     "idempotency_keys",
     "labels",
     "media",
+    "message_search",
     "messages",
     "one_time_links",
     "notes",
@@ -129,6 +131,7 @@ DEFINER_FUNCTIONS = {
     "quarantine_list_own": "owner_platform",
     "quarantine_prune": "owner_platform",
     "quarantine_remove": "owner_platform",
+    "search_messages": "owner_search",
     "quarantine_remove_own": "owner_platform",
 }
 # What a stranger would do to a row, without a WHERE that could hide a missing policy.
@@ -187,6 +190,7 @@ async def fill(services: Services, tenant: Tenant) -> Tenant:
             }
         )
     await fill_webhooks(services, tenant, receipt.conv_id)
+    await services.search.search(tenant.owner_id, MessageSearch(text="oi"))
     return tenant
 
 
@@ -441,7 +445,9 @@ async def test_the_revision_can_be_read_and_not_changed(database: Database) -> N
             await connection.execute("DELETE FROM alembic_version")
 
 
-@pytest.mark.parametrize("role", ["owner_directory", "owner_platform", "owner_admin", "postgres"])
+@pytest.mark.parametrize(
+    "role", ["owner_directory", "owner_platform", "owner_search", "owner_admin", "postgres"]
+)
 async def test_the_application_can_not_become_a_role_that_sees_more(database: Database, role: str) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied to set role"):
         async with database.system() as connection:

@@ -1,53 +1,82 @@
-"""The words under which a contact is found."""
+"""Words as they are searched for, and the piece of a text that shows them."""
 
 import pytest
 
-from owner.models.search_words import MOST_WORDS, asked_words, fold, words_of, words_of_address
-
-
-@pytest.mark.parametrize(
-    ("text", "folded"),
-    [("José", "jose"), ("SÃO LUÍS", "sao luis"), ("Ñandú", "nandu"), ("王さん", "王さん"), ("", "")],
+from owner.models.search import (
+    LONGEST_WORD,
+    MOST_WORDS,
+    SNIPPET,
+    is_unfinished,
+    searched_words,
+    snippet_of,
+    words_of,
 )
-def test_case_and_accents_make_no_difference(text: str, folded: str) -> None:
-    assert fold(text) == folded
-
-
-def test_words_come_once_in_their_order_and_not_without_end() -> None:
-    assert words_of(["Ana, ana; ANA-Maria", "o'Neill_x"]) == ["ana", "maria", "o", "neill", "x"]
-    assert len(words_of([" ".join(f"w{number}" for number in range(2 * MOST_WORDS))])) == MOST_WORDS
-    assert words_of(["x" * 500]) == ["x" * 64]
-
-
-def test_a_brazilian_mobile_is_found_however_it_is_said() -> None:
-    words = words_of_address("+5511987654321")
-
-    for said in (
-        "+55 11 98765-4321",
-        "(11) 98765-4321",
-        "11 8765-4321",
-        "98765 4321",
-        "8765-4321",
-        "4321",
-        "+551187654321",
-    ):
-        [asked] = asked_words(said)
-        assert any(word.startswith(asked) for word in words), said
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
+    ("text", "words"),
     [
-        ("Ana 42", ["ana", "42"]),
-        ("123", ["123"]),
-        ("--", []),
-        ("+1 (212) 655-4321", ["12126554321"]),
-        (" ".join("abcdefghijkl"), list("abcdefgh")),
+        ("Olá, Ana!", ["ola", "ana"]),
+        ("PROMOÇÃO", ["promocao"]),
+        ("promoc\u0327a\u0303o", ["promocao"]),
+        ("pedido nº 1.234-56", ["pedido", "no", "1", "234", "56"]),
+        ("ana@example.com", ["ana", "example", "com"]),
+        ("señor, straße", ["senor", "strasse"]),
+        ("a_b 'c' & | ! ( ) : * \\ <->", ["a", "b", "c"]),
+        ("Ⅳ ½ ª", ["iv", "a"]),
+        ("Привет 世界", ["привет", "世界"]),
+        ("👍🏽 ok", ["ok"]),
+        ("\u0301", []),
+        ("\x00\x1f\u200b", []),
+        ("", []),
     ],
 )
-def test_a_question_is_its_words_and_a_number_is_one(text: str, asked: list[str]) -> None:
-    assert asked_words(text) == asked
+def test_words_have_no_accents_no_case_and_nothing_between_them(text: str, words: list[str]) -> None:
+    assert words_of(text) == words
 
 
-def test_an_id_that_is_no_number_is_found_by_its_words() -> None:
-    assert words_of_address("telegram:Ana.99") == ["telegram", "ana", "99"]
+def test_a_search_has_each_word_once_and_not_too_many() -> None:
+    assert searched_words("oi Oi OI") == ["oi"]
+    assert len(searched_words(" ".join(f"w{number}" for number in range(1000)))) == MOST_WORDS
+
+
+def test_an_endless_word_is_cut() -> None:
+    assert words_of("a" * 5000) == ["a" * LONGEST_WORD]
+
+
+def test_a_blank_ends_the_last_word() -> None:
+    assert [is_unfinished(text) for text in ("entre", "entre ", "")] == [True, False, False]
+
+
+def test_what_was_found_is_marked_where_it_is_written() -> None:
+    snippet = snippet_of("Sua ENTREGA saiu. A entrega é hoje.", {"entrega"})
+
+    assert snippet.text == "Sua ENTREGA saiu. A entrega é hoje."
+    assert [snippet.text[start:end] for start, end in snippet.highlights] == ["ENTREGA", "entrega"]
+
+
+def test_a_long_text_is_cut_around_the_first_word_that_was_found() -> None:
+    text = "blá " * 200 + "a sua entrega chegou " + "blá " * 200
+
+    snippet = snippet_of(text, {"entrega"})
+
+    assert [snippet.text[start:end] for start, end in snippet.highlights] == ["entrega"]
+    assert snippet.text.startswith("…blá")
+    assert snippet.text.endswith("blá…")
+    assert len(snippet.text) <= SNIPPET + 2
+
+
+@pytest.mark.parametrize("text", ["", "x" * 5000, "👍" * 500, "entrega" * 100])
+def test_a_text_in_which_nothing_was_found_is_shown_from_its_beginning(text: str) -> None:
+    snippet = snippet_of(text, {"outro"})
+
+    assert snippet.highlights == []
+    assert snippet.text.rstrip("…") == text[: len(snippet.text.rstrip("…"))]
+
+
+def test_a_mark_stays_within_a_text_without_blanks() -> None:
+    text = "x," * 100 + "entrega" + ",x" * 100
+
+    snippet = snippet_of(text, {"entrega"})
+
+    assert [snippet.text[start:end] for start, end in snippet.highlights] == ["entrega"]

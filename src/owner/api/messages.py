@@ -25,7 +25,7 @@ async def send_message(
 ) -> MessageResponse:
     """Send a text, files or an approved template. Stored when this answers; sent by a worker right after."""
     message = await services.messages.send_as(caller, conv_id, create)
-    return _shown(message, ())
+    return shown_message(message, ())
 
 
 @router.get("", **needs(Permission.CONVERSATIONS_READ))
@@ -45,7 +45,7 @@ async def list_messages(
     files: dict[int, list[Media]] = defaultdict(list)
     for file in media:
         files[file.msg_id].append(file)
-    items = [_shown(message, files[message.msg_id]) for message in page.items]
+    items = [shown_message(message, files[message.msg_id]) for message in page.items]
     return Page[MessageResponse](items=items, next_cursor=page.next_cursor)
 
 
@@ -53,10 +53,10 @@ async def list_messages(
 async def get_message(conv_id: ConvId, msg_id: MsgId, services: UseCases, caller: Caller) -> MessageResponse:
     """One message, with its files and how far it got."""
     message, media = await services.messages.get(caller.owner_id, conv_id, msg_id)
-    return _shown(message, media)
+    return shown_message(message, media)
 
 
-def _shown(message: Message, media: Iterable[Media]) -> MessageResponse:
+def shown_message(message: Message, media: Iterable[Media]) -> MessageResponse:
     shown = MessageResponse.model_validate(message)
     shown.media = [MediaResponse.of(file) for file in media]
     return shown

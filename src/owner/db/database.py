@@ -35,7 +35,7 @@ _ROLE_CHECK: Final = """
 SELECT rolsuper, rolbypassrls, current_user AS role,
        EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
                AND pg_has_role(current_user, relowner, 'MEMBER')) AS owns_tables,
-       EXISTS (SELECT FROM pg_roles AS wide WHERE wide.rolname IN ('owner_directory', 'owner_platform')
+       EXISTS (SELECT FROM pg_roles AS wide WHERE wide.rolname IN ('owner_directory', 'owner_platform', 'owner_search')
                AND pg_has_role(current_user, wide.oid, 'MEMBER')) AS sees_across
 FROM pg_roles WHERE rolname = current_user
 """
@@ -172,7 +172,7 @@ class Database:
             "rolsuper": "is a superuser",
             "rolbypassrls": "has BYPASSRLS",
             "owns_tables": "owns the tables, or is a member of their owner",
-            "sees_across": "is a member of owner_directory or owner_platform",
+            "sees_across": "is a member of owner_directory, owner_platform or owner_search",
         }
         for column, reason in reasons.items():
             if row[column]:

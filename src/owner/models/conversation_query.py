@@ -50,6 +50,12 @@ class ConversationQuery(DTO):
     priority: Priority | None = None
     opened_after: GivenMoment | None = Field(default=None, description="Opened at this moment or later.")
     opened_before: GivenMoment | None = Field(default=None, description="Opened before this moment.")
+    text: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Words that were said, in any form; of the newest 1,000 messages that hold all of them.",
+    )
     sort: ConversationSort = ConversationSort.NEWEST
     limit: int = Field(default=50, ge=1, le=MAXIMUM_PAGE, description="How many items a page holds at most.")
     cursor: str | None = Field(

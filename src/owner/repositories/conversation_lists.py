@@ -62,15 +62,17 @@ class ConversationListRepository:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def list_page(self, query: ConversationQuery) -> Page[Conversation]:
-        """One page in the order that was asked for.
+    async def list_page(
+        self, query: ConversationQuery, *, among: Sequence[int] | None = None
+    ) -> Page[Conversation]:
+        """One page in the order that was asked for; `among` names the only conversations that may be in the list.
 
         Raises:
             InvalidCursor: the cursor is not from a list with this order.
         """
         size = min(query.limit, MAXIMUM_PAGE)
         place = read_place(query.cursor, query.sort) if query.cursor is not None else None
-        sql, values = list_statement(query, place=place, size=size + 1)
+        sql, values = list_statement(query, place=place, size=size + 1, among=among)
         rows = await self.connection.fetch(sql, *values) if sql else []
         columns = Conversation.model_fields
         found = [Conversation.model_validate({name: row[name] for name in columns}) for row in rows]
@@ -78,7 +80,7 @@ class ConversationListRepository:
 
 
 def list_statement(
-    query: ConversationQuery, *, place: Place | None, size: int
+    query: ConversationQuery, *, place: Place | None, size: int, among: Sequence[int] | None = None
 ) -> tuple[str, Sequence[object]]:
     """The statement and its values; an empty one where the filters rule each other out.
 
@@ -86,7 +88,7 @@ def list_statement(
     all the rows; they are words of our own.
     """
     statement = _Statement()
-    conditions = " AND ".join(_conditions(query, statement))
+    conditions = " AND ".join(_conditions(query, statement, among))
     order = ORDERS[query.sort]
     direction = "DESC" if order.descends else "ASC"
     by = f"{order.column} {direction}, conv_id {direction}"
@@ -123,7 +125,11 @@ def _states(query: ConversationQuery) -> Iterator[str]:
         yield f"waiting_since IS NOT NULL AND status = '{query.statuses[0]}'"
 
 
-def _conditions(query: ConversationQuery, statement: _Statement) -> Iterator[str]:
+def _conditions(
+    query: ConversationQuery, statement: _Statement, among: Sequence[int] | None
+) -> Iterator[str]:
+    if among is not None:
+        yield f"conv_id = ANY ({statement.put(among)}::bigint[])"
     for column, value in (
         ("assignee_id", query.assignee_id),
         ("channel", query.channel),

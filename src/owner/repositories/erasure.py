@@ -55,7 +55,7 @@ class ErasureRepository:
         self, contact_ids: Sequence[int], conversations: Sequence[Conversation], *, at: datetime
     ) -> None:
         """Leave counts, times and states, and no word or number. Conversations are locked by the caller."""
-        for name in ("messages", "ai_results", "notes"):
+        for name in ("messages", "message_search", "ai_results", "notes"):
             await self.connection.execute(_SQL[name], contact_ids)
         await self.connection.execute(_SQL["media"], contact_ids, at)
         for conversation in conversations:
@@ -66,6 +66,10 @@ class ErasureRepository:
         for name in ("conversations", "consents", "merges", "words", "addresses"):
             await self.connection.execute(_SQL[name], contact_ids)
         await self.connection.execute(_SQL["contacts"], contact_ids, at)
+
+    async def forget_search(self, contact_ids: Sequence[int]) -> None:
+        """Let nobody find what a person said by its words."""
+        await self.connection.execute(_SQL["message_search"], contact_ids)
 
     async def bare_deliveries(self, contact_ids: Sequence[int], conv_ids: Sequence[int]) -> None:
         """Take the words out of what integrators are told, and what they answered out of the log."""

@@ -43,6 +43,7 @@ from owner.services.platform_keys import PlatformKeyService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService
 from owner.services.reports import ReportService
+from owner.services.search import SearchService
 from owner.services.second_factor import SecondFactorService
 from owner.services.secret_rotation import SecretRotationService
 from owner.services.sessions import SessionService
@@ -108,6 +109,7 @@ class Services:
     reports: ReportService
     second_factor: SecondFactorService
     secret_rotation: SecretRotationService
+    search: SearchService
     sessions: SessionService
     tenant_erasure: TenantErasureService
     tenant_export: TenantExportService

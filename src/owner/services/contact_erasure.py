@@ -66,6 +66,7 @@ class ContactErasureService:
             conv_ids = await repository.list_conv_ids(contact_id)
             # Whoever was writing them down at the moment of the erasure had read the events before it.
             await repository.bare_deliveries(family, conv_ids)
+            await repository.forget_search(family)
         await self._forget_answers(owner_id, frozenset(family), frozenset(conv_ids))
         await self._delete_files(owner_id, contact_id)
 

@@ -19,6 +19,10 @@ UPDATE messages SET
     metadata = jsonb_strip_nulls(jsonb_build_object('conflicting_status', metadata->'conflicting_status'))
 WHERE conv_id IN (SELECT conv_id FROM conversations WHERE contact_id = ANY ($1))
 
+-- message_search --
+-- $1 contacts
+DELETE FROM message_search WHERE conv_id IN (SELECT conv_id FROM conversations WHERE contact_id = ANY ($1))
+
 -- media --
 -- The bytes are deleted after the commit; from here on nobody is shown them or fetches them.
 -- $1 contacts, $2 now

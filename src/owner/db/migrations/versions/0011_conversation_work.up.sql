@@ -82,3 +82,122 @@ CREATE TABLE canned_replies (
     UNIQUE (owner_id, shortcut)
 );
 CALL make_tenant_table('canned_replies');
+
+-- What messages are found by: lexemes only, no text. Filled after the message is taken, not with it.
+CREATE TABLE message_search (
+    owner_id bigint NOT NULL,
+    msg_id bigint NOT NULL,
+    conv_id bigint NOT NULL,
+    lexemes tsvector NOT NULL,
+    PRIMARY KEY (owner_id, msg_id),
+    FOREIGN KEY (owner_id, msg_id) REFERENCES messages ON DELETE CASCADE
+);
+-- Without a list of what is yet to be put in its place: every search would have to read it.
+CREATE INDEX idx_message_search_lexemes ON message_search USING gin (lexemes) WITH (fastupdate = off);
+CREATE INDEX idx_message_search_conversation ON message_search (owner_id, conv_id);
+CALL make_tenant_table('message_search');
+
+-- Words as they are found: each itself and its stems in three languages, because nobody says in which language they
+-- write. The owner in front keeps each owner's search to its own part of the index. `words` is folded already.
+CREATE FUNCTION search_lexemes(of_owner bigint, words text) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT array_to_tsvector(ARRAY(
+        SELECT of_owner || ':' || lexeme FROM unnest(tsvector_to_array(
+            to_tsvector('pg_catalog.simple', words) || to_tsvector('pg_catalog.portuguese', words)
+            || to_tsvector('pg_catalog.english', words) || to_tsvector('pg_catalog.spanish', words)
+        )) AS lexeme
+    ))
+$$;
+
+-- A word of a query, quoted; `form` may hold anything.
+CREATE FUNCTION search_term(of_owner bigint, form text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT '''' || of_owner || ':' || replace(replace(form, '\', '\\'), '''', '''''') || ''''
+$$;
+
+-- All of the words, or any (`joined_by` is & or |), each by any of its forms; the last may be the beginning of one.
+-- Words like "de" and "the" are left out unless there are no others.
+CREATE FUNCTION search_query(of_owner bigint, words text[], is_unfinished boolean, joined_by text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    WITH given AS (
+        SELECT word, is_unfinished AND place = cardinality(words) AS is_beginning,
+               0 IN (length(to_tsvector('pg_catalog.portuguese', word)), length(to_tsvector('pg_catalog.english', word)),
+                     length(to_tsvector('pg_catalog.spanish', word))) AS is_common
+        FROM unnest(words) WITH ORDINALITY AS one (word, place)
+    ), formed AS (
+        SELECT (SELECT string_agg(public.search_term(of_owner, form), ' | ')
+                FROM unnest(tsvector_to_array(
+                    to_tsvector('pg_catalog.simple', word) || to_tsvector('pg_catalog.portuguese', word)
+                    || to_tsvector('pg_catalog.english', word) || to_tsvector('pg_catalog.spanish', word)
+                )) AS form) AS exact,
+               CASE WHEN is_beginning THEN ' | ' || public.search_term(of_owner, word) || ':*' ELSE '' END AS beginning
+        FROM given WHERE NOT is_common OR (SELECT bool_and(is_common) FROM given)
+    )
+    SELECT string_agg('(' || exact || beginning || ')', ' ' || joined_by || ' ')::tsquery
+    FROM formed WHERE exact IS NOT NULL
+$$;
+REVOKE EXECUTE ON FUNCTION search_lexemes, search_term, search_query FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION search_lexemes, search_term, search_query TO owner_app;
+
+-- `@@` is not leakproof, so under row level security it reaches no index. The search runs as a role that may read
+-- lexemes and nothing else; it asks the setting whose they are, and no parameter can name another owner.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'owner_search') THEN
+        CREATE ROLE owner_search NOLOGIN;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+DO $$
+BEGIN
+    IF NOT pg_has_role(current_user, 'owner_search', 'USAGE') THEN
+        GRANT owner_search TO CURRENT_USER;
+    END IF;
+END $$;
+GRANT USAGE ON SCHEMA public TO owner_search;
+CREATE POLICY search ON message_search FOR SELECT TO owner_search USING (true);
+GRANT SELECT ON message_search TO owner_search;
+GRANT EXECUTE ON FUNCTION search_lexemes, search_term, search_query TO owner_search;
+GRANT CREATE ON SCHEMA public TO owner_search;
+
+-- The newest first. What is common is found among the latest messages; only what is rare is looked up in the index,
+-- which gives all there are, in no order; its words begin with the owner, who is compared once more after that.
+CREATE FUNCTION search_messages(words text[], is_unfinished boolean, before_id bigint, at_most integer)
+    RETURNS TABLE (msg_id bigint, conv_id bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+DECLARE
+    of_owner CONSTANT bigint := NULLIF(current_setting('app.owner_id', true), '')::bigint;
+    wanted CONSTANT tsquery := public.search_query(of_owner, words, is_unfinished, '&');
+    latest CONSTANT integer := 2000;
+    oldest_read bigint;
+    so_far integer;
+BEGIN
+    RETURN QUERY
+        SELECT recent.msg_id, recent.conv_id FROM (
+            SELECT entry.msg_id, entry.conv_id, entry.lexemes FROM public.message_search AS entry
+            WHERE entry.owner_id = of_owner AND entry.msg_id < before_id ORDER BY entry.msg_id DESC LIMIT latest
+        ) AS recent
+        WHERE recent.lexemes @@ wanted ORDER BY recent.msg_id DESC LIMIT at_most;
+    GET DIAGNOSTICS so_far = ROW_COUNT;
+    SELECT entry.msg_id INTO oldest_read FROM public.message_search AS entry
+        WHERE entry.owner_id = of_owner AND entry.msg_id < before_id
+        ORDER BY entry.msg_id DESC OFFSET latest - 1 LIMIT 1;
+    IF so_far >= at_most OR oldest_read IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+        WITH rare AS MATERIALIZED (
+            SELECT entry.owner_id, entry.msg_id, entry.conv_id FROM public.message_search AS entry
+            WHERE entry.lexemes @@ wanted
+        )
+        SELECT rare.msg_id, rare.conv_id FROM rare WHERE rare.owner_id = of_owner AND rare.msg_id < oldest_read
+        ORDER BY rare.msg_id DESC LIMIT at_most - so_far;
+END $$;
+ALTER FUNCTION search_messages OWNER TO owner_search;
+REVOKE EXECUTE ON FUNCTION search_messages FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION search_messages TO owner_app;
+REVOKE CREATE ON SCHEMA public FROM owner_search;
