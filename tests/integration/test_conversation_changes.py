@@ -26,6 +26,15 @@ from owner.services.catalog import Services
 from reading import conversations_of, event_types, events_of, messages_of
 from working import a_customer_writes, a_program, make_person
 
+
+def nested(levels: int) -> Any:
+    """Lists in lists."""
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 UNDO = ConversationUndoClose(reason="The customer waits for a parcel.")
 GOODBYE = "pode encerrar, obrigado"
 PERSON = Actor(ActorKind.USER)
@@ -210,6 +219,8 @@ async def test_a_closed_conversation_keeps_its_evidence_while_its_context_change
         {"context": {str(number): 1 for number in range(101)}},
         {"context": {"nul": "\x00"}},
         {"context": {"number": float("nan")}},
+        {"context": {"deep": nested(33)}},
+        {"context": {"deep": nested(500)}},
         {"status": "PROGRESS"},
         {"handler": "BOT"},
         [],
@@ -224,6 +235,15 @@ async def test_a_change_that_means_nothing_is_refused(
     answer = await api.call("PATCH", f"/v1/conversations/{conv_id}", body)
 
     assert (answer.status, answer.code) == (422, "invalid_input")
+
+
+async def test_a_context_may_be_deep_and_numbers_large(api: Api, services: Services, acme: Tenant) -> None:
+    conv_id = await a_customer_writes(services, acme)
+    context = {"deep": nested(28), "large": 10**300, "exact": 0.1, "text": "é\ud83d\ude00"}
+
+    answer = await api.call("PATCH", f"/v1/conversations/{conv_id}", {"context": context})
+
+    assert (answer.status, answer.body["context"]) == (200, {**context, "text": "é😀"})
 
 
 async def test_an_empty_change_changes_nothing(api: Api, services: Services, acme: Tenant) -> None:

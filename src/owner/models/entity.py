@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 T = TypeVar("T")
+DEEPEST: Final = 32  # levels of JSON; what reads and writes it has limits of its own, of which nobody is told
 LARGEST_ID: Final = 2**62  # Postgres takes one bit more, which JSON's numbers can't tell from the next
 
 
@@ -35,9 +36,10 @@ class DTO(BaseModel):
     @classmethod
     def _storable(cls, given: Any) -> Any:
         """Postgres has no NUL and no half characters, and JSON no infinity: refused before they get there."""
-        if isinstance(given, dict) and not _is_storable(given):
+        if isinstance(given, dict) and not _is_storable(given, levels=DEEPEST):
             raise ValueError(
-                "text must not contain the character NUL or half of a surrogate pair, and numbers must be finite"
+                "text must not contain the character NUL or half of a surrogate pair, numbers must be finite,"
+                f" and nothing may be nested deeper than {DEEPEST} levels"
             )
         return given
 
@@ -67,14 +69,21 @@ class Page(DTO, Generic[T]):
     next_cursor: str | None = None
 
 
-def _is_storable(value: Any) -> bool:
+def _is_storable(value: Any, *, levels: int) -> bool:
+    if levels < 0:
+        return False
     if isinstance(value, str):
         return "\x00" not in value and (value.isascii() or not any(map(_is_surrogate, value)))
     if isinstance(value, dict):
-        return all(_is_storable(name) and _is_storable(inner) for name, inner in value.items())
+        return all(
+            _is_storable(name, levels=0) and _is_storable(inner, levels=levels - 1)
+            for name, inner in value.items()
+        )
     if isinstance(value, float):
         return isfinite(value)
-    return not isinstance(value, list | tuple) or all(_is_storable(inner) for inner in value)
+    return not isinstance(value, list | tuple) or all(
+        _is_storable(inner, levels=levels - 1) for inner in value
+    )
 
 
 def _is_surrogate(character: str) -> bool:

@@ -58,8 +58,9 @@ class ConversationChangeService:
         lock = customer_lock(caller.owner_id, customer)
         async with self.database.owner(caller.owner_id, lock=lock) as connection:
             repository = ConversationRepository(connection)
-            await self._refuse_newer(connection, customer, before)
+            # The older one is locked first, as by everybody who locks several.
             conversation = await repository.get(conv_id, for_update=True)
+            await self._refuse_newer(connection, customer, conversation)
             contact = await ContactRepository(connection).get(conversation.contact_id)
             contact.refuse_if_gone()
             contact.refuse_if_blocked()
