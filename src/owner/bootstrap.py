@@ -50,6 +50,7 @@ from owner.services.contact_merges import ContactMergeService
 from owner.services.contacts import ContactService
 from owner.services.conversation_changes import ConversationChangeService
 from owner.services.conversation_reads import ConversationReadService
+from owner.services.conversation_views import ConversationViewService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
@@ -194,6 +195,8 @@ def wire(
     conversations = ConversationService(database, clock=clock, address_book=address_book)
     assignments = AssignmentService(conversations, clock=clock)
     changes = ConversationChangeService(database, clock=clock, conversations=conversations)
+    labels = LabelService(database, clock=clock)
+    reads = ConversationReadService(database)
     rate = SenderRates(sms=settings.send_rate_sms, whatsapp=settings.send_rate_whatsapp)
     limits = rate_limits(settings)
     detector = ClosureDetector()
@@ -226,10 +229,16 @@ def wire(
         account=account,
         api_keys=ApiKeyService(database, clock=clock),
         assignments=assignments,
-        bulk=BulkService(conversations=conversations, assignments=assignments, changes=changes),
+        bulk=BulkService(
+            conversations=conversations,
+            assignments=assignments,
+            changes=changes,
+            labels=labels,
+            reads=reads,
+        ),
         canned_replies=CannedReplyService(database, clock=clock),
         conversation_changes=changes,
-        conversation_reads=ConversationReadService(database),
+        conversation_reads=reads,
         consents=ConsentService(database, clock=clock, contacts=contacts, address_book=address_book),
         contact_erasure=ContactErasureService(
             database,
@@ -241,6 +250,7 @@ def wire(
         contact_export=ContactExportService(database),
         contact_merges=ContactMergeService(database, clock=clock),
         contacts=contacts,
+        conversation_views=ConversationViewService(database),
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
         delivery_statuses=DeliveryStatusService(database, clock=clock),
@@ -253,7 +263,7 @@ def wire(
         housekeeping=HousekeepingService(database),
         idempotency=IdempotencyService(database, clock=clock, secrets_box=box),
         inbound=inbound,
-        labels=LabelService(database, clock=clock),
+        labels=labels,
         media=MediaService(database, clock=clock, gateway=gateway, twilio=twilio, store=store),
         messages=MessageService(database, clock=clock, conversations=conversations, rate_limits=limits),
         notes=NoteService(database, clock=clock),

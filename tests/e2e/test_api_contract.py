@@ -20,6 +20,7 @@ async def test_the_api_keeps_its_contract(stage: Stage, tmp_path: Path) -> None:
         "run",
         f"{stage.url}/openapi.json",
         *("--header", f"Authorization: Bearer {tenant.api_key}"),
+        *("--exclude-path", "/v1/events/stream"),  # an answer that never ends is tested by itself
         *("--checks", "all", "--mode", "all", "--max-examples", str(EXAMPLES), "--seed", "1"),
         *("--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off"),
         env={**os.environ, "SCHEMATHESIS_HOOKS": HOOKS.stem, "PYTHONPATH": str(HOOKS.parent)},

@@ -234,3 +234,60 @@ async def test_a_canned_reply_is_changed_and_deleted(api: Api) -> None:
     assert shown.body == changed.body
     assert (shown.body["shortcut"], shown.body["content"]) == ("hello", "Olá")
     assert (deleted.status, gone.status) == (204, 404)
+
+
+async def test_a_conversation_is_shown_with_its_labels_and_what_the_reader_has_not_read(
+    services: Services, api: Api, acme: Tenant
+) -> None:
+    first, second = await a_conversation(services, acme), await a_conversation(services, acme)
+    await api.call("PUT", f"/v1/conversations/{first}/labels/{await a_label(api)}")
+    await api.call("POST", f"/v1/conversations/{second}/read")
+
+    listed = await api.call("GET", "/v1/conversations", sort="oldest")
+    single = await api.call("GET", f"/v1/conversations/{first}")
+
+    shown = [
+        ([label["name"] for label in one["labels"]], one["unread_count"]) for one in listed.body["items"]
+    ]
+    assert shown == [(["vip"], 1), ([], 0)]
+    assert single.body == listed.body["items"][0]
+
+
+async def test_conversations_are_found_by_all_the_labels_that_are_named(
+    services: Services, api: Api, acme: Tenant
+) -> None:
+    both, one = await a_conversation(services, acme), await a_conversation(services, acme)
+    vip, late = await a_label(api), await a_label(api, "late")
+    for conv_id, label_id in ((both, vip), (both, late), (one, vip)):
+        await api.call("PUT", f"/v1/conversations/{conv_id}/labels/{label_id}")
+
+    found = {
+        query: [
+            item["conv_id"]
+            for item in (await api.call("GET", f"/v1/conversations?sort=oldest&{query}")).body["items"]
+        ]
+        for query in ("label=vip", "label=vip&label=late", "label=nobody")
+    }
+
+    assert found == {"label=vip": [both, one], "label=vip&label=late": [both], "label=nobody": []}
+
+
+async def test_many_are_labelled_and_read_at_once(services: Services, api: Api, acme: Tenant) -> None:
+    conv_ids = [await a_conversation(services, acme) for _ in range(2)]
+    label_id = await a_label(api)
+
+    labelled = await api.call(
+        "POST",
+        "/v1/conversations/bulk",
+        {"action": "LABEL", "conv_ids": [*conv_ids, MISSING], "label_id": label_id},
+    )
+    await api.call("POST", "/v1/conversations/bulk", {"action": "READ", "conv_ids": conv_ids})
+    shown = await api.call("GET", "/v1/conversations", label="vip")
+    await api.call(
+        "POST", "/v1/conversations/bulk", {"action": "UNLABEL", "conv_ids": conv_ids, "label_id": label_id}
+    )
+    after = await api.call("GET", "/v1/conversations", label="vip")
+
+    assert [result["is_done"] for result in labelled.body["results"]] == [True, True, False]
+    assert {item["unread_count"] for item in shown.body["items"]} == {0}
+    assert (len(shown.body["items"]), after.body["items"]) == (2, [])

@@ -24,6 +24,9 @@ BULK_EXAMPLES: Final = [
     {"action": "ASSIGN", "conv_ids": [1, 2], "assignee_id": 7},
     {"action": "UNASSIGN", "conv_ids": [1, 2]},
     {"action": "PRIORITY", "conv_ids": [1, 2], "priority": "HIGH"},
+    {"action": "LABEL", "conv_ids": [1, 2], "label_id": 3},
+    {"action": "UNLABEL", "conv_ids": [1, 2], "label_id": 3},
+    {"action": "READ", "conv_ids": [1, 2]},
 ]
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"], route_class=Route)
 
@@ -42,8 +45,8 @@ async def change_conversation(
     conv_id: ConvId, update: ConversationUpdate, services: UseCases, caller: Caller
 ) -> ConversationResponse:
     """Change priority and context, of a closed conversation too."""
-    return ConversationResponse.model_validate(
-        await services.conversation_changes.change(caller, conv_id, update)
+    return await services.conversation_views.show(
+        caller, await services.conversation_changes.change(caller, conv_id, update)
     )
 
 
@@ -53,13 +56,15 @@ async def assign_conversation(
 ) -> ConversationResponse:
     """Take a free conversation, or give it to somebody, which needs `conversations:supervise`; a person answers then."""
     assigned = await services.assignments.assign(caller, conv_id, assign or ConversationAssign())
-    return ConversationResponse.model_validate(assigned)
+    return await services.conversation_views.show(caller, assigned)
 
 
 @router.post("/{conv_id:int}/unassign", **needs(Permission.CONVERSATIONS_WRITE))
 async def unassign_conversation(conv_id: ConvId, services: UseCases, caller: Caller) -> ConversationResponse:
     """Give up your own conversation, or take it from somebody, which needs `conversations:supervise`."""
-    return ConversationResponse.model_validate(await services.assignments.unassign(caller, conv_id))
+    return await services.conversation_views.show(
+        caller, await services.assignments.unassign(caller, conv_id)
+    )
 
 
 @router.post("/{conv_id:int}/handoff", **needs(Permission.CONVERSATIONS_WRITE))
@@ -68,7 +73,7 @@ async def hand_off_conversation(
 ) -> ConversationResponse:
     """Let a bot or a person answer. An AI may write while it is a BOT's turn only; a bot's conversation is nobody's."""
     handed = await services.assignments.hand_off(caller, conv_id, handoff)
-    return ConversationResponse.model_validate(handed)
+    return await services.conversation_views.show(caller, handed)
 
 
 @router.post("/{conv_id:int}/undo-close", **needs(Permission.CONVERSATIONS_WRITE))
@@ -79,7 +84,7 @@ async def undo_close(
     reopened = await services.conversation_changes.undo_close(
         caller, conv_id, undo or ConversationUndoClose()
     )
-    return ConversationResponse.model_validate(reopened)
+    return await services.conversation_views.show(caller, reopened)
 
 
 def _result(conv_id: int, problem: OwnerError | None) -> BulkResult:

@@ -36,7 +36,7 @@ async def create_or_get_conversation(
         caller.owner_id, create, by=caller.actor
     )
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-    return ConversationResponse.model_validate(conversation)
+    return await services.conversation_views.show(caller, conversation)
 
 
 @router.get("", **needs(Permission.CONVERSATIONS_READ))
@@ -45,13 +45,14 @@ async def list_conversations(
 ) -> Page[ConversationResponse]:
     """Conversations that meet every filter, newest first unless `sort` says otherwise."""
     page = await services.conversations.list_page(caller.owner_id, query)
-    return Page[ConversationResponse].model_validate(page)
+    return await services.conversation_views.show_page(caller, page)
 
 
 @router.get("/{conv_id:int}", **needs(Permission.CONVERSATIONS_READ))
 async def get_conversation(conv_id: ConvId, services: UseCases, caller: Caller) -> ConversationResponse:
     """One conversation, with the moments at which its timers end it."""
-    return ConversationResponse.model_validate(await services.conversations.get(caller.owner_id, conv_id))
+    conversation = await services.conversations.get(caller.owner_id, conv_id)
+    return await services.conversation_views.show(caller, conversation)
 
 
 @router.post("/{conv_id:int}/close", **needs(Permission.CONVERSATIONS_WRITE))
@@ -60,7 +61,7 @@ async def close_conversation(
 ) -> ConversationResponse:
     """End a conversation, with a reason; who signed in as SUPPORT ends it as a supervisor."""
     conversation = await services.conversations.close_as(caller, conv_id, close or ConversationClose())
-    return ConversationResponse.model_validate(conversation)
+    return await services.conversation_views.show(caller, conversation)
 
 
 @router.post("/{conv_id:int}/extend", **needs(Permission.CONVERSATIONS_WRITE))
@@ -72,7 +73,7 @@ async def extend_conversation(
     conversation = await services.conversations.extend(
         caller.owner_id, conv_id, by_time=by_time, by=caller.actor
     )
-    return ConversationResponse.model_validate(conversation)
+    return await services.conversation_views.show(caller, conversation)
 
 
 @router.get("/{conv_id:int}/events", **needs(Permission.CONVERSATIONS_READ))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, StrictInt
 
 from owner.models.conversation_dtos import ConversationAssign, ConversationClose
 from owner.models.entity import DTO, LARGEST_ID
@@ -67,7 +67,43 @@ class BulkPriority(DTO):
     priority: Priority
 
 
-BulkAction = Annotated[BulkClose | BulkAssign | BulkUnassign | BulkPriority, Field(discriminator="action")]
+class BulkLabel(DTO):
+    """Put a label on them all."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"action": "LABEL", "conv_ids": [1, 2], "label_id": 3}]}
+    )
+
+    action: Literal["LABEL"]
+    conv_ids: ConvIds
+    label_id: StrictInt = Field(ge=1, le=LARGEST_ID)
+
+
+class BulkUnlabel(DTO):
+    """Take a label off them all."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"action": "UNLABEL", "conv_ids": [1, 2], "label_id": 3}]}
+    )
+
+    action: Literal["UNLABEL"]
+    conv_ids: ConvIds
+    label_id: StrictInt = Field(ge=1, le=LARGEST_ID)
+
+
+class BulkRead(DTO):
+    """Mark them all as read by the caller."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"action": "READ", "conv_ids": [1, 2]}]})
+
+    action: Literal["READ"]
+    conv_ids: ConvIds
+
+
+BulkAction = Annotated[
+    BulkClose | BulkAssign | BulkUnassign | BulkPriority | BulkLabel | BulkUnlabel | BulkRead,
+    Field(discriminator="action"),
+]
 
 
 class BulkProblem(DTO):

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstra
 from owner.models.conversation import OWN_KEYS
 from owner.models.entity import DTO, LARGEST_ID, Moment, Update, absent
 from owner.models.enums import ActorKind, Channel, ConversationStatus, Handler, Priority
+from owner.models.label import LabelResponse
 
 BY_PEOPLE: Final = (  # how a person or a program may end a conversation; the rest is for timers
     ConversationStatus.AGENT_CLOSED,
@@ -155,5 +156,7 @@ class ConversationResponse(DTO):
     closed_by: ActorKind | None
     closed_reason: str | None
     previous_conv_id: int | None
+    labels: list[LabelResponse] = Field(default_factory=list)
+    unread_count: int = Field(default=0, description="What the caller has not read, up to 100.")
     created_at: Moment
     updated_at: Moment

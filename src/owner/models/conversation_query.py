@@ -7,6 +7,7 @@ from pydantic import Field
 
 from owner.models.entity import DTO, LARGEST_ID, GivenMoment
 from owner.models.enums import Channel, ConversationStatus, Handler, Priority
+from owner.models.label import LabelName
 from owner.models.lifecycle import FINAL, OPEN
 
 MAXIMUM_PAGE: Final = 100
@@ -55,6 +56,11 @@ class ConversationQuery(DTO):
         min_length=1,
         max_length=200,
         description="Words that were said, in any form; of the newest 1,000 messages that hold all of them.",
+    )
+    label: list[LabelName] = Field(
+        default_factory=list,
+        max_length=10,
+        description="Names of labels, all of which are on it; may be repeated.",
     )
     sort: ConversationSort = ConversationSort.NEWEST
     limit: int = Field(default=50, ge=1, le=MAXIMUM_PAGE, description="How many items a page holds at most.")

@@ -137,6 +137,7 @@ def _conditions(
     ):
         if value is not None:
             yield f"{column} = {statement.put(value)}"
+    yield from _labels(query, statement)
     if query.unassigned is not None:
         yield f"assignee_id IS {'' if query.unassigned else 'NOT '}NULL"
     if query.waiting is False:
@@ -149,6 +150,12 @@ def _conditions(
         yield f"started_at >= {statement.put(query.opened_after)}"
     if query.opened_before is not None:
         yield f"started_at < {statement.put(query.opened_before)}"
+
+
+def _labels(query: ConversationQuery, statement: _Statement) -> Iterator[str]:
+    for name in query.label:
+        named = f"(SELECT label_id FROM labels WHERE name = {statement.put(name)})"  # noqa: S608 - the value is apart
+        yield f"conv_id IN (SELECT conv_id FROM conversation_labels WHERE label_id = {named})"  # noqa: S608 - as above
 
 
 def _after(order: Order, place: Place | None, urgency: int, statement: _Statement) -> str:

@@ -3,13 +3,24 @@
 from collections.abc import Mapping
 from typing import assert_never
 
-from owner.models.bulk import BulkAction, BulkAssign, BulkClose, BulkPriority, BulkUnassign
+from owner.models.bulk import (
+    BulkAction,
+    BulkAssign,
+    BulkClose,
+    BulkLabel,
+    BulkPriority,
+    BulkRead,
+    BulkUnassign,
+    BulkUnlabel,
+)
 from owner.models.conversation_dtos import ConversationUpdate
 from owner.models.errors import OwnerError, Unavailable
 from owner.models.principal import Principal
 from owner.services.assignments import AssignmentService
 from owner.services.conversation_changes import ConversationChangeService
+from owner.services.conversation_reads import ConversationReadService
 from owner.services.conversations import ConversationService
+from owner.services.labels import LabelService
 
 
 class BulkService:
@@ -21,10 +32,14 @@ class BulkService:
         conversations: ConversationService,
         assignments: AssignmentService,
         changes: ConversationChangeService,
+        labels: LabelService,
+        reads: ConversationReadService,
     ) -> None:
         self.conversations = conversations
         self.assignments = assignments
         self.changes = changes
+        self.labels = labels
+        self.reads = reads
 
     async def run(self, caller: Principal, action: BulkAction) -> Mapping[int, OwnerError | None]:
         """What went wrong with each conversation, by its id; None where nothing did."""
@@ -51,5 +66,11 @@ class BulkService:
                 await self.assignments.unassign(caller, conv_id)
             case BulkPriority():
                 await self.changes.change(caller, conv_id, ConversationUpdate(priority=action.priority))
+            case BulkLabel():
+                await self.labels.put_on(caller, conv_id, action.label_id)
+            case BulkUnlabel():
+                await self.labels.take_off(caller, conv_id, action.label_id)
+            case BulkRead():
+                await self.reads.mark(caller, conv_id)
             case _:
                 assert_never(action)

@@ -19,6 +19,7 @@ from owner.services.contact_merges import ContactMergeService
 from owner.services.contacts import ContactService
 from owner.services.conversation_changes import ConversationChangeService
 from owner.services.conversation_reads import ConversationReadService
+from owner.services.conversation_views import ConversationViewService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
 from owner.services.delivery_statuses import DeliveryStatusService
@@ -83,6 +84,7 @@ class Services:
     contact_export: ContactExportService
     contact_merges: ContactMergeService
     contacts: ContactService
+    conversation_views: ConversationViewService
     conversations: ConversationService
     deliveries: DeliveryService
     delivery_statuses: DeliveryStatusService
