@@ -154,7 +154,7 @@ def test_a_score_is_json() -> None:
 
 def test_the_owners_thresholds_decide() -> None:
     assert score(ANSWERED, "obrigado", close_at=0.6).decision is CLOSE
-    assert score(ANSWERED, "obrigado", confirm_at=0.75).decision is NONE
+    assert score(ANSWERED, "obrigado", confirm_at=0.76).decision is NONE
 
 
 class TestContextOfIntegrators:

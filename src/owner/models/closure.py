@@ -52,6 +52,7 @@ CONFIRM_AT: Final = 0.6  # at or above: ask the customer, where the owner wants 
 CLOSE_AT: Final = 0.8  # at or above: close without asking
 PLACES: Final = 4  # 0.5 + 0.3 is 0.8 only when rounded
 
+_AGREES: Final = frozenset({Section.YES, Section.ACKNOWLEDGEMENT, Section.PRAISE, Section.THAT_IS_IT})
 STALE_AFTER: Final = timedelta(hours=8)  # a greeting after so long opens a new day
 CLOSE_BUTTON: Final = "closure:close"  # payloads of the buttons under "may I close?"
 KEEP_OPEN_BUTTON: Final = "closure:keep_open"
@@ -218,5 +219,5 @@ def answers_closing_question(text: str) -> bool | None:
         return False
     if not reading.is_explained:
         return None
-    agreed = strong or reading.find({Section.YES, Section.ACKNOWLEDGEMENT, Section.THAT_IS_IT})
+    agreed = strong or reading.find(_AGREES)
     return True if agreed else None

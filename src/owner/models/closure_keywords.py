@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from owner.models.closure_phrases import Section, tree_of
+from owner.models.closure_phrases import Section, spellings, tree_of
 from owner.models.closure_text import words_of
 from owner.models.errors import ReservedClosureKeyword
 from owner.models.opt_out import RESERVED_WORDS
@@ -45,7 +45,7 @@ def own_tree(keywords: ClosureKeywords) -> dict[str, Any]:
     """The owner's phrases, laid out for matching."""
     lines = [(" ".join(words_of(phrase)), Section.NEVER_CLOSES) for phrase in keywords.never]
     lines += [(" ".join(words_of(word)), Section.OWN_KEYWORD) for word in keywords.keywords]
-    return tree_of(line for line in lines if line[0])
+    return tree_of((line for line in lines if line[0]), spellings())
 
 
 DEFAULT: Final = ClosureKeywords()

@@ -35,6 +35,13 @@ _ENDS_A_REASON: Final = _LOUD | STRONG | {Section.THANKS, Section.BUT, Section.N
 _ENDS_A_TAIL: Final = _ENDS_A_REASON - {Section.REQUEST} | {Section.AFTER_DONE}
 _ENDS_A_NEGATION: Final = frozenset({Section.THANKS, Section.DONE})
 _PRECEDES_AN_ORDER: Final = _EVIDENCE - {Section.NO, Section.DONE}
+_SAYS_MORE: Final = _LOUD | {
+    Section.NEGATION,
+    Section.NUMBER,
+    Section.QUESTION,
+    Section.IMPERATIVE,
+    Section.BUT,
+}
 _NEGATED: Final = STRONG | {Section.THAT_IS_IT}  # after "don't"
 _FIRST_PERSON: Final = frozenset({"i", "we", "id", "im", "ill", "il", "eu", "yo"})
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
@@ -93,6 +100,14 @@ def _puts_off(item: Item) -> bool:
     )
 
 
+def tells_only(items: Iterable[Item]) -> bool:
+    """The words tell something ("that one is fine"), instead of naming, denying or asking for something."""
+    told = lexicon().sets[Section.PLAIN_STATEMENT]
+    return any(not told.isdisjoint(item.words.split()) for item in items) and not any(
+        item.section in _SAYS_MORE for item in items
+    )
+
+
 class _ClauseReader:
     """Goes through one clause and adds to the reading."""
 
@@ -106,9 +121,14 @@ class _ClauseReader:
         self.next_items: list[Item | None] | None = None
         self.is_negated = False
         self.has_open = False
-        self.is_deferral = any(_puts_off(item) for item in items) and not any(
-            item.section in _LOUD for item in items
-        )
+        self.is_deferral = (
+            any(_puts_off(item) for item in items) or self._adds_to_a_decline()
+        ) and not any(item.section in _LOUD for item in items)
+
+    def _adds_to_a_decline(self) -> bool:
+        """A clause after "no, thanks" that tells something and wants nothing: "your service is superb"."""
+        is_declined = self.reading.opens_with is Section.NO and bool(self.reading.evidence)
+        return is_declined and tells_only(self.items)
 
     def read(self) -> None:
         reading = self.reading
@@ -196,6 +216,8 @@ class _ClauseReader:
 
     def request(self, item: Item, _position: int) -> _Role:
         """After a "no" nothing is wanted ("não preciso do número"), unless it is "no, I need a cab"."""
+        if self.previous in _TAKES_A_TAIL and item.words.partition(" ")[0] in _FIRST_PERSON:
+            return self._absorb(_LONGEST_TAIL, until=_ENDS_A_TAIL)
         negated = self.previous in (Section.NO, Section.NEGATION)
         if negated and item.words.partition(" ")[0] not in _FIRST_PERSON:
             self.is_deferral = True
@@ -211,6 +233,12 @@ class _ClauseReader:
         if self.previous not in _TAKES_A_TAIL:
             return _Role.VETO
         return self._absorb(_LONGEST_TAIL, until=_ENDS_A_TAIL)
+
+    def only_wanted(self, _item: Item, _position: int) -> _Role:
+        """Looks back after a "no" ("no, I just needed the times"), and opens a request anywhere else."""
+        if self.reading.opens_with is not Section.NO or self.reading.left_over:
+            return _Role.VETO
+        return self._absorb(_LONGEST_REASON, until=_ENDS_A_REASON)
 
     def after_thanks(self, _item: Item, _position: int) -> _Role:
         if self.previous is not Section.THANKS:
@@ -282,6 +310,7 @@ _SPECIAL: Final[dict[Section, Callable[[_ClauseReader, Item, int], _Role]]] = {
     Section.REQUEST: _ClauseReader.request,
     Section.IMPERATIVE: _ClauseReader.imperative,
     Section.AFTER_DONE: _ClauseReader.after_done,
+    Section.ONLY_WANTED: _ClauseReader.only_wanted,
     Section.AFTER_THANKS: _ClauseReader.after_thanks,
     Section.BEFORE_PRAISE: _ClauseReader.before_praise,
     Section.LEFT_OVER: _ClauseReader.left_over,

@@ -1,7 +1,7 @@
 """The word lists, read once and laid out so that a message is matched in one pass."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -29,6 +29,7 @@ class Section(StrEnum):
     QUESTION = "questions"
     FILLER = "fillers"
     AFTER_DONE = "after that is all"
+    ONLY_WANTED = "only wanted"
     REQUEST = "requests"
     IMPERATIVE = "imperatives"
     THAT_IS_IT = "that is it"
@@ -64,6 +65,8 @@ class Section(StrEnum):
 
     TURNED_ROUND = "negation turns round"
     NOT_A_TYPO = "not a typo"
+    BETWEEN = "between"
+    PLAIN_STATEMENT = "plain statements"
     TAG_QUESTION = "tag question"
     ORDER_WORD = "order words"
     CONVERSATION_WORD = "conversation words"
@@ -72,6 +75,7 @@ class Section(StrEnum):
 _RANK: Final = {section: rank for rank, section in enumerate(Section)}
 _OF_AGENTS: Final = frozenset(section for section in Section if section.startswith("agent:"))
 _WORD_SETS: Final = tuple(section for section in Section if _RANK[section] >= _RANK[Section.TURNED_ROUND])
+_SAME_WORD: Final = "same word"  # the heading of spellings, which hold in every line of every list
 _NOT_SAID: Final = _OF_AGENTS | frozenset(_WORD_SETS)
 _CORRECTED: Final = frozenset({Section.THANKS, Section.GOODBYE, Section.CLOSE_NOW})
 _SHORTEST_CORRECTED: Final = 6  # letters; below, one slip makes another word too easily
@@ -79,6 +83,9 @@ _LONGEST_CORRECTED: Final = 24  # no listed word is longer
 _WHOLE: Final = -1  # in `corrections`: the word itself, no letter left out
 _END: Final = ""  # the key under which a node of the phrase tree keeps the heading of a finished phrase
 _MARKS: Final = re.compile(r"([\[\]()/])")
+_SLOT: Final = re.compile(r"<[^<>]*>")
+_SKIPPED_AT_MOST: Final = 2  # words between the words of a phrase: "that is really pretty much all"
+Spellings = Mapping[str, Sequence[str]]
 
 
 class Item(NamedTuple):
@@ -103,7 +110,7 @@ class Lexicon(NamedTuple):
         items: list[Item] = []
         start = 0
         while start < len(words):
-            section, end = longest(self.said, words, start)
+            section, end = longest(self.said, words, start, self.sets[Section.BETWEEN])
             if own:
                 own_section, own_end = longest(own, words, start)
                 if own_section is not None and own_end >= end:
@@ -124,7 +131,7 @@ class Lexicon(NamedTuple):
         if _SHORTEST_CORRECTED <= len(word) <= _LONGEST_CORRECTED and word not in self.known:
             meant = self._meant(word)
             if meant is not None:
-                return Item(self.said[meant][_END], meant, is_corrected=True)
+                return Item(self.said[meant][_END], word, is_corrected=True)
         return Item(Section.LEFT_OVER, word)
 
     def _meant(self, word: str) -> str | None:
@@ -141,14 +148,19 @@ class Lexicon(NamedTuple):
         return None
 
 
-def longest(tree: dict[str, Any], words: Sequence[str], start: int) -> tuple[Section | None, int]:
-    """The heading of the longest phrase that begins at `start`, and where it ends."""
+def longest(
+    tree: dict[str, Any], words: Sequence[str], start: int, between: Container[str] = ()
+) -> tuple[Section | None, int]:
+    """The heading of the longest phrase that begins at `start`, and where it ends; few words may stand between."""
     node = tree
-    found, end = None, start
+    found, end, skipped = None, start, 0
     for position in range(start, len(words)):
         following = node.get(words[position])
         if following is None:
-            break
+            skipped += 1
+            if node is tree or skipped > _SKIPPED_AT_MOST or words[position] not in between:
+                break
+            continue
         node = following
         if _END in node:
             found, end = node[_END], position + 1
@@ -158,29 +170,45 @@ def longest(tree: dict[str, Any], words: Sequence[str], start: int) -> tuple[Sec
 @cache
 def lexicon() -> Lexicon:
     """The lists of all languages together: people mix them, and a short message names none."""
-    lines = [line for language in LANGUAGES for line in _read(language)]
-    said = tree_of((line, section) for line, section in lines if section not in _NOT_SAID)
+    same = spellings()
+    lines = [(line, Section(heading)) for line, heading in _lines() if heading != _SAME_WORD]
+    said = tree_of(((line, section) for line, section in lines if section not in _NOT_SAID), same)
     singles = [word for word, node in said.items() if node.get(_END) in _CORRECTED]
+    known = {word for line, section in lines if section not in _NOT_SAID for word in words_of(line)}
     return Lexicon(
         said=said,
-        asked=tree_of((line, section) for line, section in lines if section in _OF_AGENTS),
+        asked=tree_of(((line, section) for line, section in lines if section in _OF_AGENTS), same),
         sets={name: _words_under(name, lines) for name in _WORD_SETS},
         corrections=_corrections(singles),
-        known=frozenset(
-            word for line, section in lines if section not in _NOT_SAID for word in words_of(line)
-        ),
+        known=frozenset(known.union(*same.values())),
     )
 
 
-def _read(language: str) -> Iterator[tuple[str, Section]]:
+@cache
+def spellings() -> Spellings:
+    """The words that chats spell in several ways, each with all its spellings."""
+    groups = [words_of(line) for line, heading in _lines() if heading == _SAME_WORD]
+    return {group[0]: tuple(group) for group in groups}
+
+
+@cache
+def _lines() -> tuple[tuple[str, str], ...]:
+    return tuple(line for language in LANGUAGES for line in _read(language))
+
+
+def _read(language: str) -> Iterator[tuple[str, str]]:
     text = (files("owner.models") / "closure_words" / f"{language}.txt").read_text("utf-8")
-    section = Section.LEFT_OVER
+    heading = ""
+    slots: dict[str, str] = {}
     for line in text.splitlines():
-        entry = line.partition("#")[0].strip()
+        entry = _SLOT.sub(lambda slot: slots.get(slot.group(), slot.group()), line.partition("#")[0].strip())
+        name, is_slot, choices = entry.partition("=")
         if entry.startswith("=="):
-            section = Section(entry.strip("= ").lower())
+            heading = entry.strip("= ").lower()
+        elif is_slot:
+            slots[name.strip()] = f"({choices.strip()})"
         elif entry:
-            yield entry, section
+            yield entry, heading
 
 
 def _words_under(section: Section, lines: Iterable[tuple[str, Section]]) -> frozenset[str]:
@@ -194,7 +222,7 @@ class _Step(NamedTuple):
     following: frozenset[int]
 
 
-def tree_of(lines: Iterable[tuple[str, Section]]) -> dict[str, Any]:
+def tree_of(lines: Iterable[tuple[str, Section]], same: Spellings | None = None) -> dict[str, Any]:
     """All lines as one tree of words, equal branches shared.
 
     A line with brackets stands for up to millions of phrases, so they are never spelled out: each word is a
@@ -205,7 +233,7 @@ def tree_of(lines: Iterable[tuple[str, Section]]) -> dict[str, Any]:
     for line, section in lines:
         end = len(steps)
         steps.append(section)
-        first |= _Parser(line, steps).parse(frozenset({end})) - {end}
+        first |= _Parser(line, steps, same or {}).parse(frozenset({end})) - {end}
     return _node(first, steps, {})
 
 
@@ -234,9 +262,10 @@ def _node(
 class _Parser:
     """Reads one line from its end, since a word must know what follows it."""
 
-    def __init__(self, line: str, steps: list[_Step | Section]) -> None:
+    def __init__(self, line: str, steps: list[_Step | Section], same: Spellings) -> None:
         self.line = line
         self.steps = steps
+        self.same = same
         self.parts = [part.strip() for part in _MARKS.split(line) if part.strip()]
 
     def parse(self, following: frozenset[int]) -> frozenset[int]:
@@ -257,9 +286,13 @@ class _Parser:
                 first = self._bracket(part, first)
             else:
                 for word in reversed(words_of(part)):
-                    self.steps.append(_Step(word, first))
-                    first = frozenset({len(self.steps) - 1})
+                    first = self._step(word, first)
         return found | first
+
+    def _step(self, word: str, following: frozenset[int]) -> frozenset[int]:
+        start = len(self.steps)
+        self.steps.extend(_Step(spelling, following) for spelling in self.same.get(word, (word,)))
+        return frozenset(range(start, len(self.steps)))
 
     def _bracket(self, closing: str, following: frozenset[int]) -> frozenset[int]:
         inner = self._choice(following)

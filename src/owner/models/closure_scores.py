@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from owner.models.closure_agent import SILENT, AgentTurn
-from owner.models.closure_message import COMMANDS, STRONG, Reading
+from owner.models.closure_message import COMMANDS, STRONG, Reading, tells_only
 from owner.models.closure_phrases import Item, Section, lexicon
 
 FULL: Final = 1.0
@@ -36,9 +36,8 @@ LEAVE_TAKEN: Final = 1.0  # the same with thanks and a goodbye in their own clau
 SHORT_ANSWER: Final = 3  # phrases; "calabresa, tchau" may only answer the agent's question
 RUN_ON: Final = 0.6  # the same without a mark
 TOLD_FIRST: Final = 0.3  # "Às 15:00, tchau": that was an answer, somebody may have to act on it
-DECLINED_AND_STATED: Final = (
-    0.3  # "Não, esse serve, obrigado", to an offer of more help: just short of closing
-)
+DECLINED_AND_STATED: Final = 0.5  # "Não, esse serve, obrigado", to an offer of more help
+DECLINED_AND_NAMED: Final = 0.3  # "No, the blue one, thanks" may mend what was said: just short of closing
 HARDLY: Final = 0.1
 PENDING_ACTIONS: Final = 0.6  # an integrator knows of something unfinished: ask, don't close
 
@@ -169,10 +168,17 @@ def _worth(item: Item, position: int, case: Case) -> float:
         return _worth_of_answer(section, case)
     if section is Section.SAME_TO_YOU and agent.did(Section.SAYS_GOODBYE):
         return FULL
-    doubtful = item.is_corrected and section in COMMANDS
-    if doubtful or (section is Section.GOODBYE_OR_VERB and agent.asks_something_else):
+    if item.is_corrected and section in COMMANDS:
+        return IN_DOUBT
+    if agent.asks_something_else and (section is Section.GOODBYE_OR_VERB or _only_answers(item, case)):
         return IN_DOUBT
     return _worth_of_thanks(case) if section is Section.THANKS else WORTH[section]
+
+
+def _only_answers(item: Item, case: Case) -> bool:
+    """ "That's everything" alone, to a question about something else, is an answer to it."""
+    kindly = {Section.THANKS, Section.NO, Section.GOODBYE, Section.GOOD_WISHES}
+    return item.section is Section.DONE and case.reading.find(kindly) is None
 
 
 def _worth_of_thanks(case: Case) -> float:
@@ -206,8 +212,7 @@ def _worth_of_answer(section: Section, case: Case) -> float:
     agent = case.agent
     if section is Section.NO:
         return FULL if case.is_more_declined else 0.0
-    agreed = section is not Section.PRAISE
-    if agreed and agent.did(Section.ASKS_TO_CLOSE) and not agent.did(Section.ASKS_MORE):
+    if agent.did(Section.ASKS_TO_CLOSE) and not agent.did(Section.ASKS_MORE):
         return FULL
     if section is Section.YES and agent.did(Section.ASKS_ALL):
         return FULL
@@ -245,7 +250,7 @@ def _shape_with_rest(case: Case, *, is_strong: bool) -> float:
     if is_strong:
         return LEAVE_TAKEN if _has_taken_leave(case) else STATED_FIRST
     if case.is_more_declined and reading.is_polite:
-        return DECLINED_AND_STATED
+        return DECLINED_AND_STATED if tells_only(reading.left_over) else DECLINED_AND_NAMED
     return HARDLY
 
 
@@ -275,7 +280,7 @@ def context_score(case: Case) -> tuple[float, list[ClosureSignal]]:
 def _support(case: Case) -> tuple[float, Section | None]:
     agent, reading = case.agent, case.reading
     if agent.did(Section.ASKS_TO_CLOSE):
-        agrees = reading.find(STRONG | {Section.YES, Section.ACKNOWLEDGEMENT}) is not None
+        agrees = reading.find(STRONG | {Section.YES, Section.ACKNOWLEDGEMENT, Section.PRAISE}) is not None
         return (FULL if agrees else THANKED_FOR_ASKING), Section.ASKS_TO_CLOSE
     for act, support in (
         (Section.ASKS_MORE, FULL),
