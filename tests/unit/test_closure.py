@@ -134,7 +134,7 @@ def test_every_reason_names_the_words_that_caused_it() -> None:
     signals = {signal.name: signal for signal in score(OFFERED, "Não, muito obrigado!").signals}
 
     assert signals["thanks"].words == "muito obrigado"
-    assert signals["no"].words == "nao"
+    assert signals["no"].words == "Não"
     assert signals["agent: anything else"].weight == 1
 
 

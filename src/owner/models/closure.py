@@ -1,7 +1,7 @@
 """Says how sure we are that a customer considers the conversation over, and why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, Literal
@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
 from owner.models.closure_message import COMMANDS, STRONG, Reading, read_message
-from owner.models.closure_phrases import Section
+from owner.models.closure_phrases import AGENT_SECTIONS, Section
 from owner.models.closure_scores import (
     FIRST_MESSAGE,
     FULL,
@@ -22,6 +22,7 @@ from owner.models.closure_scores import (
     pattern_score,
     veto,
 )
+from owner.models.closure_typed import TypedText
 
 __all__ = [
     "CLOSE_AT",
@@ -84,8 +85,19 @@ class ClosureScore:
     pattern_score: float
     context_score: float
     duration_modifier: float
-    signals: tuple[ClosureSignal, ...] = ()
+    found: tuple[ClosureSignal, ...] = ()  # with the words in the spelling of the lists
     detector_version: str = DETECTOR_VERSION
+    said: str = field(default="", compare=False, repr=False)
+    asked: str = field(default="", compare=False, repr=False)
+
+    @property
+    def signals(self) -> tuple[ClosureSignal, ...]:
+        """What was found, with the words of customer and agent as they typed them."""
+        said, asked = TypedText(self.said), TypedText(self.asked)
+        return tuple(
+            replace(signal, words=(asked if signal.name in AGENT_SECTIONS else said).spells(signal.words))
+            for signal in self.found
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The score as JSON values."""
@@ -131,7 +143,9 @@ def score(
         PLACES,
     )
     decision = _decide(confidence, confirm_at, close_at)
-    return ClosureScore(confidence, decision, *scores, modifier, tuple(signals))
+    return ClosureScore(
+        confidence, decision, *scores, modifier, tuple(signals), said=text, asked=case.agent.text
+    )
 
 
 def _decide(confidence: float, confirm_at: float, close_at: float) -> ClosureDecision:

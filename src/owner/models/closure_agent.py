@@ -19,6 +19,7 @@ class AgentTurn(NamedTuple):
     acts: dict[Section, str]  # what it did last, with the words that show it
     is_question: bool  # it waits for an answer
     closes_other: bool  # it speaks of closing an order, a deal, a menu item: "pode fechar" answers that
+    text: str = ""
 
     def did(self, *sections: Section) -> bool:
         return any(section in self.acts for section in sections)
@@ -43,6 +44,7 @@ def read_agent(text: str) -> AgentTurn:
         acts,
         is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts),
         closes_other=any(_closes_other(clause.words) for clause in clauses),
+        text=text,
     )
 
 
@@ -54,11 +56,11 @@ def _start_of_last_question(asked: list[int]) -> int:
 
 
 def _acts(clause: Clause) -> list[tuple[Section, str]]:
-    tree = lexicon().asked
+    tree, between = lexicon().asked, lexicon().sets[Section.BETWEEN]
     acts = []
     start = 0
     while start < len(clause.words):
-        section, end = longest(tree, clause.words, start)
+        section, end = longest(tree, clause.words, start, between)
         if section is None:
             start += 1
         else:

@@ -93,11 +93,14 @@ class _Role(Enum):
     VETO = auto()  # left over, and forbids to close
 
 
-def _puts_off(item: Item) -> bool:
+def _puts_off(items: Iterable[Item]) -> bool:
     """Says "later", "myself", or a "no" of several words that tells to what: "no need to book"."""
-    return item.section is Section.DEFERRAL or (
-        item.section is Section.NO and item.words.count(" ") >= _SPACES_OF_A_DECLINE
-    )
+    for item in items:
+        if item.section is Section.DEFERRAL:
+            return True
+        if item.section is Section.NO and item.words.count(" ") >= _SPACES_OF_A_DECLINE:
+            return True
+    return False
 
 
 def tells_only(items: Iterable[Item]) -> bool:
@@ -122,8 +125,8 @@ class _ClauseReader:
         self.is_negated = False
         self.has_open = False
         self.is_deferral = (
-            any(_puts_off(item) for item in items) or self._adds_to_a_decline()
-        ) and not any(item.section in _LOUD for item in items)
+            _puts_off(items) or self._adds_to_a_decline()
+        ) and _LOUD.isdisjoint([item.section for item in items])
 
     def _adds_to_a_decline(self) -> bool:
         """A clause after "no, thanks" that tells something and wants nothing: "your service is superb"."""

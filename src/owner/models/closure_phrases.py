@@ -3,7 +3,7 @@
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
@@ -73,10 +73,10 @@ class Section(StrEnum):
 
 
 _RANK: Final = {section: rank for rank, section in enumerate(Section)}
-_OF_AGENTS: Final = frozenset(section for section in Section if section.startswith("agent:"))
+AGENT_SECTIONS: Final = frozenset(section for section in Section if section.startswith("agent:"))
 _WORD_SETS: Final = tuple(section for section in Section if _RANK[section] >= _RANK[Section.TURNED_ROUND])
 _SAME_WORD: Final = "same word"  # the heading of spellings, which hold in every line of every list
-_NOT_SAID: Final = _OF_AGENTS | frozenset(_WORD_SETS)
+_NOT_SAID: Final = AGENT_SECTIONS | frozenset(_WORD_SETS)
 _CORRECTED: Final = frozenset({Section.THANKS, Section.GOODBYE, Section.CLOSE_NOW})
 _SHORTEST_CORRECTED: Final = 6  # letters; below, one slip makes another word too easily
 _LONGEST_CORRECTED: Final = 24  # no listed word is longer
@@ -108,33 +108,23 @@ class Lexicon(NamedTuple):
     def items(self, words: list[str], own: dict[str, Any] | None = None) -> list[Item]:
         """The clause as phrases and left-over words, in order; the owner's own phrases win."""
         items: list[Item] = []
+        said, between = self.said, self.sets[Section.BETWEEN]
         start = 0
         while start < len(words):
-            section, end = longest(self.said, words, start, self.sets[Section.BETWEEN])
+            section, end = longest(said, words, start, between) if words[start] in said else (None, start)
             if own:
                 own_section, own_end = longest(own, words, start)
                 if own_section is not None and own_end >= end:
                     section, end = own_section, own_end
             if section is None:
-                items.append(self._unlisted(words[start]))
+                items.append(unlisted(words[start]))
                 start += 1
             else:
                 items.append(Item(section, " ".join(words[start:end])))
                 start = end
         return items
 
-    def _unlisted(self, word: str) -> Item:
-        if word >= FIRST_PICTURE and not word.isalnum():
-            return Item(Section.PICTURE, word)
-        if not word.isalpha():
-            return Item(Section.NUMBER, word)
-        if _SHORTEST_CORRECTED <= len(word) <= _LONGEST_CORRECTED and word not in self.known:
-            meant = self._meant(word)
-            if meant is not None:
-                return Item(self.said[meant][_END], word, is_corrected=True)
-        return Item(Section.LEFT_OVER, word)
-
-    def _meant(self, word: str) -> str | None:
+    def meant(self, word: str) -> str | None:
         """The listed word that is one typing slip away: a letter missing, added, wrong, or two swapped."""
         if word in self.sets[Section.NOT_A_TYPO]:
             return None
@@ -146,6 +136,21 @@ class Lexicon(NamedTuple):
                 if gap in (_WHOLE, missing) or (abs(gap - missing) == 1 and listed[gap] == word[missing]):
                     return listed
         return None
+
+
+@lru_cache(maxsize=4096)  # most words come again
+def unlisted(word: str) -> Item:
+    """What a word is that begins no phrase."""
+    if word >= FIRST_PICTURE and not word.isalnum():
+        return Item(Section.PICTURE, word)
+    if not word.isalpha():
+        return Item(Section.NUMBER, word)
+    lists = lexicon()
+    if _SHORTEST_CORRECTED <= len(word) <= _LONGEST_CORRECTED and word not in lists.known:
+        meant = lists.meant(word)
+        if meant is not None:
+            return Item(lists.said[meant][_END], word, is_corrected=True)
+    return Item(Section.LEFT_OVER, word)
 
 
 def longest(
@@ -177,7 +182,7 @@ def lexicon() -> Lexicon:
     known = {word for line, section in lines if section not in _NOT_SAID for word in words_of(line)}
     return Lexicon(
         said=said,
-        asked=tree_of(((line, section) for line, section in lines if section in _OF_AGENTS), same),
+        asked=tree_of(((line, section) for line, section in lines if section in AGENT_SECTIONS), same),
         sets={name: _words_under(name, lines) for name in _WORD_SETS},
         corrections=_corrections(singles),
         known=frozenset(known.union(*same.values())),

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 _APOSTROPHES: Final = "'`\u2019\u2018\u00b4\u02bc"
@@ -18,9 +17,7 @@ FIRST_PICTURE: Final = "\u2190"  # signs from here on are pictures, those before
 _QUESTION_MARK: Final = "?"
 _ENDS: Final = frozenset(".!?;")
 
-_AROUND_WORDS: Final = ".,;:!?…" + _BLANK
-
-_TOKEN: Final = re.compile(r"\w+|[^\w\s]")
+TOKEN: Final = re.compile(r"\w+|[^\w\s]")
 _REPEATED: Final = re.compile(r"([^\W\d_])\1+")
 _HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
 _SMILE: Final = re.compile(r"<3+|[:;=]-?[)dpDP*]+(?!\w)")
@@ -77,7 +74,7 @@ def normalise(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """The words and pictures of a text, without its punctuation."""
-    return [token for token in _TOKEN.findall(normalise(text)) if _is_word(token)]
+    return [token for token in TOKEN.findall(normalise(text)) if is_word(token)]
 
 
 def clauses_of(text: str) -> list[Clause]:
@@ -87,8 +84,8 @@ def clauses_of(text: str) -> list[Clause]:
     clauses: list[Clause] = []
     words: list[str] = []
     sentence = 0
-    for token in _TOKEN.findall(normalise(text)):
-        if _is_word(token):
+    for token in TOKEN.findall(normalise(text)):
+        if token[0].isalnum() or token >= FIRST_PICTURE:
             words.append(token)
             continue
         if words:
@@ -102,47 +99,7 @@ def clauses_of(text: str) -> list[Clause]:
     return clauses
 
 
-def as_typed(text: str, words: str) -> str:
-    """How `text` spells these words of ours; the words themselves if it does not hold them."""
-    start = text.lower().find(words)
-    if start >= 0 and _stands_alone(text, start, start + len(words)):
-        return text[start : start + len(words)]
-    typed = _typed_words(text)
-    return _run(typed, words.split()) or words
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    around = (text[start - 1 : start], text[end : end + 1])
-    return len(text.lower()) == len(text) and not any(sign.isalnum() for sign in around)
-
-
-@lru_cache(maxsize=8)
-def _typed_words(text: str) -> list[tuple[str, str]]:
-    """Each word in our spelling with the word as typed; several of ours may stem from one ("e-mail")."""
-    typed: list[tuple[str, str]] = []
-    for chunk in text.split():
-        ours = words_of(chunk)
-        parts = [token for token in _TOKEN.findall(chunk) if _is_word(token)] if len(ours) > 1 else []
-        if len(parts) != len(ours):
-            parts = [chunk.strip(_AROUND_WORDS) or chunk] * len(ours)
-        typed.extend(zip(ours, parts, strict=True))
-    return typed
-
-
-def _run(typed: list[tuple[str, str]], words: list[str]) -> str:
-    """The typed words from the first place where these words of ours follow each other, gaps allowed."""
-    found: list[str] = []
-    wanted = iter(words)
-    word = next(wanted, None)
-    for ours, as_it_was in typed:
-        if ours == word:
-            if not found or found[-1] != as_it_was or as_it_was == ours:
-                found.append(as_it_was)
-            word = next(wanted, None)
-    return " ".join(found) if word is None else ""
-
-
-def _is_word(token: str) -> bool:
+def is_word(token: str) -> bool:
     return token[0].isalnum() or token >= FIRST_PICTURE
 
 
