@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from itertools import islice, takewhile
 from typing import Any, Final, Literal
 
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
-from owner.models.closure_message import COMMANDS, STRONG, Reading, read_message
+from owner.models.closure_message import AGREES, COMMANDS, STRONG, Reading, read_message
 from owner.models.closure_phrases import AGENT_SECTIONS, Section
 from owner.models.closure_scores import (
     FIRST_MESSAGE,
@@ -31,6 +32,7 @@ __all__ = [
     "DEFAULT",
     "DETECTOR_VERSION",
     "KEEP_OPEN_BUTTON",
+    "QUESTION_LAPSES_AFTER",
     "ClosureDecision",
     "ClosureKeywords",
     "ClosureScore",
@@ -53,7 +55,8 @@ CONFIRM_AT: Final = 0.6  # at or above: ask the customer, where the owner wants 
 CLOSE_AT: Final = 0.8  # at or above: close without asking
 PLACES: Final = 4  # 0.5 + 0.3 is 0.8 only when rounded
 
-_AGREES: Final = frozenset({Section.YES, Section.ACKNOWLEDGEMENT, Section.PRAISE, Section.THAT_IS_IT})
+UNANSWERED_AT_MOST: Final = 3  # messages of the customer's that are read again
+QUESTION_LAPSES_AFTER: Final = timedelta(hours=1)  # "may I close?" waits no longer for its answer
 STALE_AFTER: Final = timedelta(hours=8)  # a greeting after so long opens a new day
 CLOSE_BUTTON: Final = "closure:close"  # payloads of the buttons under "may I close?"
 KEEP_OPEN_BUTTON: Final = "closure:keep_open"
@@ -133,9 +136,8 @@ def score(
     """
     context = context or {}
     reading = _button_reading(context) or _read(text, keywords)
-    case = Case(
-        reading, _agent_before(history, reading), context, is_stale=age is not None and age >= STALE_AFTER
-    )
+    agent = _agent_before(history, reading, age)
+    case = Case(reading, agent, context, is_stale=age is not None and age >= STALE_AFTER)
     modifier = _duration_modifier(history, case)
     scores, signals = _scores(case)
     confidence = round(
@@ -190,16 +192,29 @@ def _button_reading(context: Mapping[str, object]) -> Reading | None:
     return reading if reading.find(COMMANDS) and reading.is_explained else None
 
 
-def _agent_before(history: Sequence[Turn], reading: Reading) -> AgentTurn:
+def _agent_before(history: Sequence[Turn], reading: Reading, age: timedelta | None) -> AgentTurn:
     """The last agent message, read only when the customer's message gives it something to explain."""
     if not reading.evidence and reading.opens_with is not Section.NO:
+        return SILENT
+    if _has_gone_on(history):
         return SILENT
     for turn in reversed(history):
         if turn.speaker == "agent":
             agent = read_agent(turn.text)
             if not agent.did(Section.ASKS_AGAIN):
-                return agent
+                return agent.without_question_to_close() if _has_lapsed(history, age) else agent
     return SILENT
+
+
+def _has_gone_on(history: Sequence[Turn]) -> bool:
+    """They asked for something since the agent wrote: what the agent had asked is past."""
+    unanswered = takewhile(lambda turn: turn.speaker == "user", reversed(history))
+    return any(read_message(turn.text).vetoes for turn in islice(unanswered, UNANSWERED_AT_MOST))
+
+
+def _has_lapsed(history: Sequence[Turn], age: timedelta | None) -> bool:
+    """A "sim" long after "may I close?", or after another message, does not answer it."""
+    return history[-1].speaker == "user" or (age is not None and age >= QUESTION_LAPSES_AFTER)
 
 
 def _duration_modifier(history: Sequence[Turn], case: Case) -> float:
@@ -233,5 +248,5 @@ def answers_closing_question(text: str) -> bool | None:
         return False
     if not reading.is_explained:
         return None
-    agreed = strong or reading.find(_AGREES)
+    agreed = strong or reading.find(AGREES)
     return True if agreed else None

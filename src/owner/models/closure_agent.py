@@ -24,6 +24,12 @@ class AgentTurn(NamedTuple):
     def did(self, *sections: Section) -> bool:
         return any(section in self.acts for section in sections)
 
+    def without_question_to_close(self) -> "AgentTurn":
+        acts = {
+            section: words for section, words in self.acts.items() if section is not Section.ASKS_TO_CLOSE
+        }
+        return self._replace(acts=acts)
+
     @property
     def asks_something_else(self) -> bool:
         """It waits for an answer that has nothing to do with the end of the conversation."""
@@ -66,7 +72,8 @@ def _acts(clause: Clause) -> list[tuple[Section, str]]:
         else:
             if section is not Section.ASKS_TO_CLOSE or _means_conversation(clause.words, end):
                 acts.append((section, " ".join(clause.words[start:end])))
-            start = end
+            # "Anything else" may begin "anything else to drink", which ends otherwise.
+            start = start + 1 if section is Section.ASKS_MORE else end
     return acts
 
 

@@ -11,6 +11,9 @@ from owner.models.closure_text import Clause, clauses_of
 STRONG: Final = frozenset(
     {Section.CLOSE_NOW, Section.OWN_KEYWORD, Section.GOODBYE, Section.GOOD_WISHES, Section.DONE}
 )
+AGREES: Final = frozenset(  # to "may I close?"
+    {Section.YES, Section.ACKNOWLEDGEMENT, Section.PRAISE, Section.THAT_IS_IT}
+)
 COMMANDS: Final = frozenset({Section.CLOSE_NOW, Section.OWN_KEYWORD})
 _EVIDENCE: Final = STRONG | {
     Section.GOODBYE_OR_VERB,
@@ -106,9 +109,13 @@ def _puts_off(items: Iterable[Item]) -> bool:
 def tells_only(items: Iterable[Item]) -> bool:
     """The words tell something ("that one is fine"), instead of naming, denying or asking for something."""
     told = lexicon().sets[Section.PLAIN_STATEMENT]
-    return any(not told.isdisjoint(item.words.split()) for item in items) and not any(
-        item.section in _SAYS_MORE for item in items
-    )
+    return tells_no_more(items) and any(not told.isdisjoint(item.words.split()) for item in items)
+
+
+def tells_no_more(items: Iterable[Item]) -> bool:
+    """The words hold no number, day, denial or wish: nothing that somebody would have to act on."""
+    times = lexicon().sets[Section.TIME_OR_NUMBER]
+    return all(item.section not in _SAYS_MORE and times.isdisjoint(item.words.split()) for item in items)
 
 
 class _ClauseReader:
@@ -124,9 +131,9 @@ class _ClauseReader:
         self.next_items: list[Item | None] | None = None
         self.is_negated = False
         self.has_open = False
-        self.is_deferral = (
-            _puts_off(items) or self._adds_to_a_decline()
-        ) and _LOUD.isdisjoint([item.section for item in items])
+        self.is_deferral = (_puts_off(items) or self._adds_to_a_decline()) and _LOUD.isdisjoint(
+            [item.section for item in items]
+        )
 
     def _adds_to_a_decline(self) -> bool:
         """A clause after "no, thanks" that tells something and wants nothing: "your service is superb"."""

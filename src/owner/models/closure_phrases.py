@@ -67,15 +67,18 @@ class Section(StrEnum):
     NOT_A_TYPO = "not a typo"
     BETWEEN = "between"
     PLAIN_STATEMENT = "plain statements"
+    TIME_OR_NUMBER = "times and numbers"
     TAG_QUESTION = "tag question"
     ORDER_WORD = "order words"
     CONVERSATION_WORD = "conversation words"
 
 
+_HEADINGS: Final = frozenset(Section)
 _RANK: Final = {section: rank for rank, section in enumerate(Section)}
 AGENT_SECTIONS: Final = frozenset(section for section in Section if section.startswith("agent:"))
 _WORD_SETS: Final = tuple(section for section in Section if _RANK[section] >= _RANK[Section.TURNED_ROUND])
 _SAME_WORD: Final = "same word"  # the heading of spellings, which hold in every line of every list
+_MARKS_LANGUAGE: Final = "only in this language"  # the heading of the words that tell it from the other two
 _NOT_SAID: Final = AGENT_SECTIONS | frozenset(_WORD_SETS)
 _CORRECTED: Final = frozenset({Section.THANKS, Section.GOODBYE, Section.CLOSE_NOW})
 _SHORTEST_CORRECTED: Final = 6  # letters; below, one slip makes another word too easily
@@ -176,7 +179,7 @@ def longest(
 def lexicon() -> Lexicon:
     """The lists of all languages together: people mix them, and a short message names none."""
     same = spellings()
-    lines = [(line, Section(heading)) for line, heading in _lines() if heading != _SAME_WORD]
+    lines = [(line, Section(heading)) for line, heading in _lines() if heading in _HEADINGS]
     said = tree_of(((line, section) for line, section in lines if section not in _NOT_SAID), same)
     singles = [word for word, node in said.items() if node.get(_END) in _CORRECTED]
     known = {word for line, section in lines if section not in _NOT_SAID for word in words_of(line)}
@@ -194,6 +197,13 @@ def spellings() -> Spellings:
     """The words that chats spell in several ways, each with all its spellings."""
     groups = [words_of(line) for line, heading in _lines() if heading == _SAME_WORD]
     return {group[0]: tuple(group) for group in groups}
+
+
+@cache
+def marks_of(language: str) -> frozenset[str]:
+    """The words that are used in this language and in neither of the other two."""
+    marking = (line for line, heading in _read(language) if heading == _MARKS_LANGUAGE)
+    return frozenset(word for line in marking for word in words_of(line))
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from owner.models.closure_agent import SILENT, AgentTurn
-from owner.models.closure_message import COMMANDS, STRONG, Reading, tells_only
+from owner.models.closure_message import AGREES, COMMANDS, STRONG, Reading, tells_no_more
 from owner.models.closure_phrases import Item, Section, lexicon
 
 FULL: Final = 1.0
@@ -37,7 +37,7 @@ SHORT_ANSWER: Final = 3  # phrases; "calabresa, tchau" may only answer the agent
 RUN_ON: Final = 0.6  # the same without a mark
 TOLD_FIRST: Final = 0.3  # "Às 15:00, tchau": that was an answer, somebody may have to act on it
 DECLINED_AND_STATED: Final = 0.5  # "Não, esse serve, obrigado", to an offer of more help
-DECLINED_AND_NAMED: Final = 0.3  # "No, the blue one, thanks" may mend what was said: just short of closing
+DECLINED_AND_NAMED: Final = 0.3  # "No, on Tuesday, thanks" may mend what was said: just short of closing
 HARDLY: Final = 0.1
 PENDING_ACTIONS: Final = 0.6  # an integrator knows of something unfinished: ask, don't close
 
@@ -166,7 +166,7 @@ def _worth(item: Item, position: int, case: Case) -> float:
         return _worth_of_that_is_it(case)
     if section in _QUIET:
         return _worth_of_answer(section, case)
-    if section is Section.SAME_TO_YOU and agent.did(Section.SAYS_GOODBYE):
+    if section is Section.SAME_TO_YOU and _answers_wishes(case):
         return FULL
     if item.is_corrected and section in COMMANDS:
         return IN_DOUBT
@@ -175,8 +175,15 @@ def _worth(item: Item, position: int, case: Case) -> float:
     return _worth_of_thanks(case) if section is Section.THANKS else WORTH[section]
 
 
+def _answers_wishes(case: Case) -> bool:
+    """To a farewell, or with thanks, "you too" says that somebody wished something."""
+    return case.agent.did(Section.SAYS_GOODBYE) or (
+        case.reading.is_polite and not case.agent.asks_something_else
+    )
+
+
 def _only_answers(item: Item, case: Case) -> bool:
-    """ "That's everything" alone, to a question about something else, is an answer to it."""
+    """To a question about something else, "that's everything" alone is an answer to it."""
     kindly = {Section.THANKS, Section.NO, Section.GOODBYE, Section.GOOD_WISHES}
     return item.section is Section.DONE and case.reading.find(kindly) is None
 
@@ -200,6 +207,8 @@ def _worth_of_greeting(position: int, case: Case) -> float:
 def _worth_of_that_is_it(case: Case) -> float:
     reading, agent = case.reading, case.agent
     if reading.find({Section.NO, Section.GOODBYE, Section.GOOD_WISHES}) or agent.did(Section.ASKS_MORE):
+        return FULL
+    if agent.did(Section.ASKS_TO_CLOSE):
         return FULL
     if reading.find({Section.YES}) or agent.asks_something_else:
         return 0.0
@@ -250,7 +259,7 @@ def _shape_with_rest(case: Case, *, is_strong: bool) -> float:
     if is_strong:
         return LEAVE_TAKEN if _has_taken_leave(case) else STATED_FIRST
     if case.is_more_declined and reading.is_polite:
-        return DECLINED_AND_STATED if tells_only(reading.left_over) else DECLINED_AND_NAMED
+        return DECLINED_AND_STATED if tells_no_more(reading.left_over) else DECLINED_AND_NAMED
     return HARDLY
 
 
@@ -280,7 +289,7 @@ def context_score(case: Case) -> tuple[float, list[ClosureSignal]]:
 def _support(case: Case) -> tuple[float, Section | None]:
     agent, reading = case.agent, case.reading
     if agent.did(Section.ASKS_TO_CLOSE):
-        agrees = reading.find(STRONG | {Section.YES, Section.ACKNOWLEDGEMENT, Section.PRAISE}) is not None
+        agrees = reading.find(STRONG | AGREES) is not None
         return (FULL if agrees else THANKED_FOR_ASKING), Section.ASKS_TO_CLOSE
     for act, support in (
         (Section.ASKS_MORE, FULL),

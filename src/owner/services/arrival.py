@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from owner.models.addresses import Address
 from owner.models.closure import (
+    QUESTION_LAPSES_AFTER,
     ClosureDecision,
     ClosureScore,
     answers_closing_question,
@@ -31,7 +32,6 @@ from owner.services.address_book import new_address, returned_consent
 from owner.services.closure_detector import ClosureDetector
 
 BLOCKED: Final = "the contact is blocked"
-QUESTION_LAPSES_AFTER: Final = timedelta(hours=1)
 
 
 @dataclass(slots=True)
