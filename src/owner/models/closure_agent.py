@@ -25,9 +25,8 @@ class AgentTurn(NamedTuple):
         return any(section in self.acts for section in sections)
 
     def without_question_to_close(self) -> "AgentTurn":
-        acts = {
-            section: words for section, words in self.acts.items() if section is not Section.ASKS_TO_CLOSE
-        }
+        acts = dict(self.acts)
+        acts.pop(Section.ASKS_TO_CLOSE, None)
         return self._replace(acts=acts)
 
     @property

@@ -217,7 +217,7 @@ class _ClauseReader:
 
     def but(self, _item: Item, position: int) -> _Role:
         following = self._following(position)
-        harmless = _CLOSES_KINDLY | {Section.NO}
+        harmless = _CLOSES_KINDLY | {Section.NO, Section.DONE}
         return _Role.NEUTRAL if following is not None and following.section in harmless else _Role.VETO
 
     def question(self, _item: Item, _position: int) -> _Role:

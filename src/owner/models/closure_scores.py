@@ -54,6 +54,7 @@ UNANSWERED: Final = 0.9  # the customer asked and thanks before anybody answered
 
 _SHOWN_AT_MOST: Final = 12  # phrases in an explanation
 
+_OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does not mean "that's right"
 _QUIET: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
 _FAREWELL: Final = frozenset({Section.GOODBYE, Section.GOOD_WISHES, Section.GREETING})
 _TURNS_A_GREETING: Final = frozenset(
@@ -159,20 +160,25 @@ def keyword_score(case: Case) -> tuple[float, list[ClosureSignal]]:
 
 
 def _worth(item: Item, position: int, case: Case) -> float:
-    section, agent = item.section, case.agent
+    section = item.section
     if section is Section.GREETING:
         return _worth_of_greeting(position, case)
     if section is Section.THAT_IS_IT:
-        return _worth_of_that_is_it(case)
+        return _worth_of_that_is_it(item, case)
     if section in _QUIET:
         return _worth_of_answer(section, case)
+    if _is_in_doubt(item, case):
+        return IN_DOUBT
     if section is Section.SAME_TO_YOU and _answers_wishes(case):
         return FULL
-    if item.is_corrected and section in COMMANDS:
-        return IN_DOUBT
-    if agent.asks_something_else and (section is Section.GOODBYE_OR_VERB or _only_answers(item, case)):
-        return IN_DOUBT
     return _worth_of_thanks(case) if section is Section.THANKS else WORTH[section]
+
+
+def _is_in_doubt(item: Item, case: Case) -> bool:
+    if item.is_corrected and item.section in COMMANDS:
+        return True
+    is_verb = item.section is Section.GOODBYE_OR_VERB
+    return case.agent.asks_something_else and (is_verb or _only_answers(item, case))
 
 
 def _answers_wishes(case: Case) -> bool:
@@ -204,7 +210,7 @@ def _worth_of_greeting(position: int, case: Case) -> float:
     return WORTH[Section.GREETING] if len(case.reading.evidence) == 1 else 0.0
 
 
-def _worth_of_that_is_it(case: Case) -> float:
+def _worth_of_that_is_it(item: Item, case: Case) -> float:
     reading, agent = case.reading, case.agent
     if reading.find({Section.NO, Section.GOODBYE, Section.GOOD_WISHES}) or agent.did(Section.ASKS_MORE):
         return FULL
@@ -212,7 +218,7 @@ def _worth_of_that_is_it(case: Case) -> float:
         return FULL
     if reading.find({Section.YES}) or agent.asks_something_else:
         return 0.0
-    if reading.is_polite and agent.did(Section.SETTLED):
+    if reading.is_polite and (agent.did(Section.SETTLED) or item.words.startswith(_OF_ONESELF)):
         return FULL
     return WORTH[Section.THAT_IS_IT]
 
