@@ -48,6 +48,23 @@ def test_a_hard_case_is_decided_as_a_person_would(case: dict[str, Any]) -> None:
     assert found.decision in case["expect"], found
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_people_say_is_nearly_always_read_as_they_mean_it(language: str) -> None:
+    lines = (CASES / f"said_{language}.jsonl").read_text("utf-8").splitlines()
+    cases = [json.loads(line) for line in lines]
+
+    wrong = [
+        case
+        for case in cases
+        if score([Turn(**turn) for turn in case["history"]], case["text"]).decision not in case["expect"]
+    ]
+
+    assert len(wrong) <= 0.02 * len(cases), wrong
+    assert sum(case["kind"] != "ends" for case in wrong) <= 0.005 * len(cases), (
+        "closed on customers who go on"
+    )
+
+
 def test_the_confidence_is_the_seeds_formula() -> None:
     found = score(ANSWERED, "obrigado")
 

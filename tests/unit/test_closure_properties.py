@@ -1,6 +1,8 @@
+import json
 import sys
 import unicodedata
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +24,13 @@ NEGATIONS = (
     "todavía no ",
     "nem ",
 )
+BATCHES = sorted((Path(__file__).parent.parent / "data" / "closure").glob("said_*.jsonl"))
+CLOSED = [
+    ([Turn(**turn) for turn in case["history"]], case["text"])
+    for batch in BATCHES
+    for case in map(json.loads, batch.read_text("utf-8").splitlines())
+    if case["kind"] == "ends"
+]
 HISTORIES: tuple[list[Turn], ...] = (
     [],
     [Turn("user", "Oi"), Turn("agent", "O pedido saiu.")],
@@ -92,6 +101,30 @@ def test_repeated_letters_change_nothing(
 @given(histories, st.sampled_from(CLOSINGS), st.sampled_from(NEGATIONS))
 def test_a_negation_never_raises_the_score(history: list[Turn], text: str, negation: str) -> None:
     assert score(history, negation + text).confidence <= score(history, text).confidence
+
+
+@given(st.sampled_from(CLOSED))
+def test_case_and_accents_change_no_closing(case: tuple[list[Turn], str]) -> None:
+    history, text = case
+    plain = "".join(part for part in unicodedata.normalize("NFD", text) if not unicodedata.combining(part))
+
+    assert score(history, text.upper()) == score(history, text)
+    assert score(history, plain) == score(history, text)
+
+
+@given(st.sampled_from(CLOSED))
+def test_going_on_after_a_closing_keeps_it_open(case: tuple[list[Turn], str]) -> None:
+    history, text = case
+    for end in (", mas", ". Qual o prazo?", ", but wait", ". E o frete?", ". Quiero cambiar la dirección"):
+        assert score(history, text + end).decision != "CLOSE"
+
+
+@given(st.sampled_from(CLOSED))
+def test_the_reasons_are_words_of_the_customer(case: tuple[list[Turn], str]) -> None:
+    history, text = case
+    said = " ".join([text, *(turn.text for turn in history)])
+    for signal in score(history, text).signals:
+        assert all(word in said for word in signal.words.split())
 
 
 @given(histories, st.sampled_from(CLOSINGS))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, BinaryIO, Final, TypeVar
 import typer
 
 from owner.cli.context import with_services
-from owner.models.closure import ClosureScore, Turn, score
+from owner.models.closure import WEIGHTS, ClosureScore, Turn, score
 from owner.models.closure_evaluation import LABELS, LabelledTurn, Tally, evaluate, labelled_turns
 from owner.models.owner import ClosureSettings
 
@@ -22,6 +22,9 @@ STDIN: Final = "-"
 
 File = Annotated[
     str, typer.Argument(metavar="FILE.jsonl", help="One JSON object per line; - is standard input.")
+]
+Explained = Annotated[
+    bool, typer.Option("--explain", help="Several lines each: what was asked, said and found.")
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON even on a terminal.")]
 Parsed = TypeVar("Parsed")
@@ -47,6 +50,7 @@ def score_file(
         int | None, typer.Option("--owner", help="With this owner's keywords and thresholds.")
     ] = None,
     as_json: AsJSON = False,
+    explain: Explained = False,
 ) -> None:
     """Score each line {"history": [{"speaker", "text"}, …], "text": …, "context": {…}?}."""
     settings = ClosureSettings() if owner is None else _settings_of(owner)
@@ -62,7 +66,10 @@ def score_file(
             confirm_at=settings.confirm_at,
             close_at=settings.close_at,
         )
-        typer.echo(_sentence(case, found) if is_table else json.dumps(found.as_dict()))
+        if explain:
+            typer.echo(explanation(case.history, case.text, found) + "\n")
+        else:
+            typer.echo(_sentence(case, found) if is_table else json.dumps(found.as_dict()))
     lines.finish()
 
 
@@ -202,6 +209,22 @@ def _text(line: dict[str, Any], key: str) -> str:
 def _sentence(case: Case, found: ClosureScore) -> str:
     reasons = "; ".join(f"{signal.name} ({signal.words})" for signal in found.signals)
     return f"{found.confidence:.4f}  {found.decision:<7}  {case.text!r}  {reasons}".rstrip()
+
+
+def explanation(history: list[Turn], text: str, found: ClosureScore) -> str:
+    """A score as a person reads it: the last agent message, the customer's, the formula, the reasons."""
+    scores = (found.keyword_score, found.pattern_score, found.context_score)
+    terms = " + ".join(f"{weight}·{value:g}" for weight, value in zip(WEIGHTS, scores, strict=True))
+    asked = [f"agent     {turn.text}" for turn in history[-1:] if turn.speaker == "agent"]
+    reasons = [f"            {signal.name} {signal.weight:+g}: {signal.words}" for signal in found.signals]
+    return "\n".join(
+        [
+            *asked,
+            f"customer  {text}",
+            f"          ({terms}) · {found.duration_modifier:g} = {found.confidence:g} {found.decision}",
+            *reasons,
+        ]
+    )
 
 
 def _figures_json(lang: str, tally: Tally, worst: int) -> str:

@@ -20,6 +20,7 @@ from owner.models.closure_scores import (
     context_score,
     is_explicit,
     keyword_score,
+    other_meanings,
     pattern_score,
     veto,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "DETECTOR_VERSION",
     "KEEP_OPEN_BUTTON",
     "QUESTION_LAPSES_AFTER",
+    "WEIGHTS",
     "ClosureDecision",
     "ClosureKeywords",
     "ClosureScore",
@@ -44,12 +46,13 @@ __all__ = [
     "score",
 ]
 
-DETECTOR_VERSION: Final = "rules-1"
+DETECTOR_VERSION: Final = "rules-2"
 
 KEYWORD_WEIGHT: Final = 0.5  # what the message says
 PATTERN_WEIGHT: Final = 0.3  # how much of it is about the end
 CONTEXT_WEIGHT: Final = 0.2  # what came before
-assert KEYWORD_WEIGHT + PATTERN_WEIGHT + CONTEXT_WEIGHT == FULL
+WEIGHTS: Final = (KEYWORD_WEIGHT, PATTERN_WEIGHT, CONTEXT_WEIGHT)
+assert sum(WEIGHTS) == FULL
 
 CONFIRM_AT: Final = 0.6  # at or above: ask the customer, where the owner wants it
 CLOSE_AT: Final = 0.8  # at or above: close without asking
@@ -165,7 +168,7 @@ def _scores(case: Case) -> tuple[tuple[float, float, float], list[ClosureSignal]
         return (FULL, FULL, FULL), [ClosureSignal("asks to close", FULL, command.words if command else "")]
     keyword, said = keyword_score(case)
     if keyword == 0:
-        return (0.0, 0.0, 0.0), []
+        return (0.0, 0.0, 0.0), other_meanings(case.reading)
     pattern, shape = pattern_score(case)
     support, before = context_score(case)
     return (keyword, pattern, support), [*said, *shape, *before]

@@ -134,6 +134,12 @@ def _subject_veto(case: Case) -> ClosureSignal | None:
     return None
 
 
+def other_meanings(reading: Reading) -> list[ClosureSignal]:
+    """Closing words that mean something else here, for the explanation: "encerrar minha conta"."""
+    found = [item for item in reading.left_over if item.section is Section.OTHER_MEANING]
+    return [ClosureSignal(item.section.value, -FULL, item.words) for item in found[:_SHOWN_AT_MOST]]
+
+
 def names_it(command: Item) -> bool:
     """The command says what is to be closed: "encerrar o atendimento"."""
     return not lexicon().sets[Section.CONVERSATION_WORD].isdisjoint(command.words.split())
