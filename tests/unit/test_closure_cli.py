@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from owner.cli.closure import app
 
+REPOSITORY = Path(__file__).parents[2]
 GOODBYE = {
     "history": [{"speaker": "user", "text": "Oi"}, {"speaker": "agent", "text": "Saiu para entrega."}],
     "text": "tchau",
@@ -156,3 +157,11 @@ def test_nothing_counted_has_no_shares() -> None:
     empty = {"lang": "pt", "turns": [], "labels": [], "reasons": []}
 
     assert "precision none, recall none, F1 none" in run("evaluate", "-", given=lines(empty)).stdout
+
+
+def test_the_examples_of_the_page_are_what_the_program_prints() -> None:
+    page = (REPOSITORY / "docs" / "closure.md").read_text("utf-8")
+
+    printed = run("score", str(REPOSITORY / "tests" / "data" / "closure" / "examples.jsonl"), "--explain")
+
+    assert f"```\n{printed.stdout.rstrip()}\n```" in page

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from owner.models.addresses import Address
 from owner.models.closure import (
@@ -12,6 +12,7 @@ from owner.models.closure import (
     answers_closing_question,
     is_courtesy,
 )
+from owner.models.closure_language import language_of
 from owner.models.consent import NewConsent
 from owner.models.contact import Contact, ContactAddress, name_key_of
 from owner.models.conversation import ASKED_AT, PENDING_CLOSURE, Conversation
@@ -67,6 +68,12 @@ class Arrival:
         for changed in self.changes.conversations:
             self.changes.events.extend(changed.take_events())
         return conversation
+
+    @property
+    def customer_language(self) -> str | None:
+        """The language that the customer writes in this conversation, if it can be told."""
+        said = [text for direction, text in self.known.history if direction is MessageDirection.INBOUND]
+        return language_of([*said, self.inbound.content])
 
     def _identify(self) -> int:
         """The customer behind the address: known, known from another channel, or new."""
