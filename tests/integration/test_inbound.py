@@ -11,10 +11,10 @@ from fakes import FakeGateway
 from owner.models.conversation import PENDING_CLOSURE
 from owner.models.conversation_dtos import ConversationClose
 from owner.models.conversation_query import ConversationQuery
-from owner.models.enums import ActorKind, ConversationStatus, MessageOwner
+from owner.models.enums import ActorKind, ConversationStatus, MessageOwner, MessageType
 from owner.models.event import Actor
 from owner.models.message import Attachment, MessageCreate
-from owner.models.owner import ClosureSettings
+from owner.models.owner import ClosureSettings, OwnerTexts
 from owner.services.catalog import Services
 from owner.services.inbound import Receipt
 from reading import address_of, conversations_of, event_types, events_of, messages_of, rows
@@ -315,11 +315,11 @@ async def test_a_customer_who_waits_is_never_idle(
     assert (receipt.conv_id, receipt.status) == (first.conv_id, ConversationStatus.PENDING)
 
 
-async def maybe_done(services: Services, tenant: Tenant, customer: str) -> Receipt:
+async def maybe_done(services: Services, tenant: Tenant, customer: str, **changes: object) -> Receipt:
     """A message after which the detector is neither sure nor unsure."""
-    first = await receive(services, tenant, "Meu pedido chegou?", customer=customer)
+    first = await receive(services, tenant, "Meu pedido chegou?", customer=customer, **changes)
     await answer(services, tenant, first.conv_id, "Chegou ontem, às dez horas.")
-    receipt = await receive(services, tenant, MAYBE_DONE, customer=customer)
+    receipt = await receive(services, tenant, MAYBE_DONE, customer=customer, **changes)
     assert receipt.score is not None
     assert 0 < receipt.score.confidence < 1
     return receipt
@@ -369,6 +369,30 @@ async def test_the_customer_who_is_asked_decides(
     assert PENDING_CLOSURE not in conversation.context
     types = await event_types(services, tenant, conv_id)
     assert ("closure.cleared" in types) == (status is ConversationStatus.PROGRESS)
+
+
+async def test_the_customer_is_asked_in_the_language_that_they_write(services: Services) -> None:
+    tenant, customer = await make_tenant(services, closure=unsure(ask=True)), some_number()
+    await receive(services, tenant, "Hello, where is my order?", customer=customer)
+    conversation = (await conversations_of(services, tenant))[0]
+    await answer(services, tenant, conversation.conv_id, "It arrives today.")
+
+    await receive(services, tenant, "Thank you so much for the help", customer=customer)
+
+    question = (await messages_of(services, tenant, conversation.conv_id))[-1]
+    assert question.content == "May I close this conversation?"
+
+
+async def test_on_whatsapp_the_owner_s_buttons_ask(services: Services) -> None:
+    content_sid = "HX" + "0" * 32
+    tenant = await make_tenant(
+        services, closure=unsure(ask=True), texts=OwnerTexts(asking_content_sid=content_sid)
+    )
+
+    asked = await maybe_done(services, tenant, f"whatsapp:{some_number()}", to=tenant.whatsapp)
+
+    question = (await messages_of(services, tenant, asked.conv_id or 0))[-1]
+    assert (question.message_type, question.content_sid) == (MessageType.TEMPLATE, content_sid)
 
 
 async def test_a_question_that_nobody_answered_for_long_is_no_question_any_more(

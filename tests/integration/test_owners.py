@@ -52,7 +52,7 @@ async def test_an_owner_is_shown_to_itself(api: Api, acme: Tenant) -> None:
             "never": [],
         },
         "opt_out_words": [],
-        "texts": {"closing": None, "asking": None},
+        "texts": {"closing": None, "asking": None, "asking_content_sid": None},
         "suspended_at": None,
         "created_at": answer.body["created_at"],
         "updated_at": answer.body["updated_at"],
@@ -93,7 +93,11 @@ async def test_everything_that_may_change_changes_and_is_told(
             "never": ["fim de semana"],
         },
         "opt_out_words": ["CANCELAR"],
-        "texts": {"closing": "Até logo!", "asking": "Podemos encerrar?"},
+        "texts": {
+            "closing": "Até logo!",
+            "asking": "Podemos encerrar?",
+            "asking_content_sid": "HX0123456789abcdef0123456789abcdef",
+        },
     }
 
     changed = await api.call("PATCH", path_of(acme), changes)
@@ -119,8 +123,8 @@ async def test_what_is_left_out_stays_in_nested_settings_too(api: Api, acme: Ten
     cleared = await api.call("PATCH", path_of(acme), {"texts": {"closing": None}})
 
     assert (changed.body["closure"]["ask"], changed.body["closure"]["close_at"]) == (True, 0.9)
-    assert changed.body["texts"] == {"closing": "Até logo!", "asking": "Fim?"}
-    assert cleared.body["texts"] == {"closing": None, "asking": "Fim?"}
+    assert changed.body["texts"] == {"closing": "Até logo!", "asking": "Fim?", "asking_content_sid": None}
+    assert cleared.body["texts"] == {"closing": None, "asking": "Fim?", "asking_content_sid": None}
 
 
 async def test_a_change_is_an_event_that_names_the_fields_and_no_change_is_none(

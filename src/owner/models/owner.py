@@ -28,6 +28,7 @@ OptOutWord = Annotated[
     str, StringConstraints(max_length=40, pattern=r"^[A-Za-zÀ-ÖØ-öø-ÿ0-9]+(-[A-Za-zÀ-ÖØ-öø-ÿ0-9]+)*$")
 ]
 SentText = Annotated[str, StringConstraints(min_length=1, max_length=MAXIMUM_LENGTH, pattern=_VISIBLE)]
+ContentSid = Annotated[str, StringConstraints(pattern=r"^HX[0-9a-fA-F]{32}$")]
 Language = Literal["pt", "en", "es"]
 
 
@@ -82,6 +83,7 @@ class OwnerTexts(Entity):
 
     closing: str | None = None  # when a conversation ends; nothing where null
     asking: str | None = None  # when it is asked whether it may be closed; the built-in question where null
+    asking_content_sid: str | None = None  # on WhatsApp in its place: a template with buttons
 
 
 class Owner(Entity):
@@ -185,6 +187,11 @@ class TextsUpdate(Update):
     )
     asking: SentText | None = Field(
         default=None, description="Asks whether it may be closed; null: the built-in question."
+    )
+    asking_content_sid: ContentSid | None = Field(
+        default=None,
+        description="Asks so on WhatsApp: a quick-reply template of yours at Twilio, whose buttons have the ids"
+        " `closure:close` and `closure:keep_open`.",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from owner.db.database import Connection
 from owner.logs import get_logger
 from owner.models.conversation import Conversation
-from owner.models.enums import MessageOwner
+from owner.models.enums import Channel, MessageOwner
 from owner.models.errors import Conflict
 from owner.models.event import SYSTEM
 from owner.models.message import MessageCreate
@@ -23,12 +23,27 @@ QUESTIONS: Final = {
 
 
 async def ask_whether_done(
-    connection: Connection, conversation: Conversation, *, owner: Owner, at: datetime
+    connection: Connection,
+    conversation: Conversation,
+    *,
+    owner: Owner,
+    language: str | None,
+    at: datetime,
 ) -> None:
-    """Queue the question; where it may not be sent, the suspicion stays without one."""
-    built_in = QUESTIONS.get(owner.language, QUESTIONS["en"])
-    question = MessageCreate(content=owner.texts.asking or built_in, message_owner=MessageOwner.SYSTEM)
+    """Queue the question; where it may not be sent, the suspicion stays without one.
+
+    `language` is the one that the customer writes, None where nobody can tell.
+    """
+    question = _question(conversation.channel, owner, language or owner.language)
     try:
         await queue_message(connection, conversation, question, by=SYSTEM, at=at)
     except Conflict as refusal:
         log.info("closure_question_refused", conv_id=conversation.conv_id, code=refusal.code)
+
+
+def _question(channel: Channel, owner: Owner, language: str) -> MessageCreate:
+    """Buttons where the channel has them and the owner made some, else words."""
+    if channel is Channel.WHATSAPP and owner.texts.asking_content_sid:
+        return MessageCreate(content_sid=owner.texts.asking_content_sid, message_owner=MessageOwner.SYSTEM)
+    words = owner.texts.asking or QUESTIONS.get(language, QUESTIONS["en"])
+    return MessageCreate(content=words, message_owner=MessageOwner.SYSTEM)

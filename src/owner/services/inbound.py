@@ -79,7 +79,13 @@ class InboundService:
                 "message_queued", owner_id=conversation.owner_id, conv_id=conversation.conv_id
             )
         if arrival.asks_customer:
-            await ask_whether_done(connection, conversation, owner=arrival.owner, at=arrival.at)
+            await ask_whether_done(
+                connection,
+                conversation,
+                owner=arrival.owner,
+                language=arrival.customer_language,
+                at=arrival.at,
+            )
 
     def _receipt(self, arrival: Arrival, conversation: Conversation) -> Receipt:
         log.info(
