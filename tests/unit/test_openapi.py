@@ -70,3 +70,11 @@ def test_every_body_has_an_example(name: str) -> None:
     ]
 
     assert any(schema.get("examples") for schema in schemas)
+
+
+def test_every_permission_of_the_table_opens_something() -> None:
+    used = {operation.get("x-permission") for operation in REST.values()}
+
+    missing = {permission.value for permission in Permission} - used
+    # A finer rule within routes that every agent may call: whose conversations they may give away.
+    assert missing == {Permission.CONVERSATIONS_SUPERVISE}
