@@ -177,6 +177,7 @@ async def open_services(
         finally:
             await services.webhook_courier.aclose()
             await services.channel_setup.aclose()
+            await services.rate_limits.aclose()
     finally:
         await gateway.aclose()
         await database.close()

@@ -270,11 +270,17 @@ async def test_a_question_that_can_not_be_meant_is_refused(
     assert (status, problem["code"]) == expected
 
 
-@pytest.mark.parametrize("conv_id", ["0", "abc", "9" * 30])
+@pytest.mark.parametrize("conv_id", ["0", "9" * 30])
 async def test_an_id_that_can_not_be_one_is_refused(api: Api, acme: Tenant, conv_id: str) -> None:
     status, problem = await api.call("GET", f"/v1/conversations/{conv_id}", key=acme.api_key)
 
     assert (status, problem["field"]) == (422, "conv_id")
+
+
+async def test_a_word_in_the_place_of_an_id_leads_nowhere(api: Api, acme: Tenant) -> None:
+    status, problem = await api.call("GET", "/v1/conversations/abc", key=acme.api_key)
+
+    assert (status, problem["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize(

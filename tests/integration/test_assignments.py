@@ -184,7 +184,7 @@ async def test_nobody_gets_a_closed_conversation(services: Services, acme: Tenan
 async def test_a_program_is_not_me(services: Services, acme: Tenant) -> None:
     conv_id = await a_customer_writes(services, acme)
 
-    with pytest.raises(InvalidInput):
+    with pytest.raises(PermissionMissing):
         await services.assignments.assign(a_program(acme), conv_id, ME)
 
 
@@ -308,7 +308,7 @@ async def test_assigning_over_http_tells_who_has_it(api: Api, services: Services
     history = await api.call("GET", f"{path}/events")
 
     assert (given.status, given.body["assignee_id"]) == (200, agent.user_id)
-    assert (as_me.status, as_me.body["field"]) == (422, "assignee_id")
+    assert (as_me.status, as_me.body["permission"]) == (403, "self")
     assert (handed.body["handler"], handed.body["assignee_id"]) == ("BOT", None)
     assert {event["actor_name"] for event in history.body["items"]} == {None, "first key"}
 

@@ -52,8 +52,13 @@ async def limited(
         conversations=services.conversations,
         rate_limits=rate_limits,
     )
-    async with calling(replace(services, rate_limits=rate_limits, messages=messages), tenant.api_key) as api:
-        yield api
+    try:
+        async with calling(
+            replace(services, rate_limits=rate_limits, messages=messages), tenant.api_key
+        ) as api:
+            yield api
+    finally:
+        await rate_limits.aclose()
 
 
 async def another_key(services: Services, tenant: Tenant) -> str:

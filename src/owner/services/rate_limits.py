@@ -7,7 +7,8 @@ from time import monotonic, time
 from typing import Final
 
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
@@ -68,6 +69,9 @@ class RateLimitService:
         except StorageError:
             return False
 
+    async def aclose(self) -> None:
+        await _close_storage(self._storage)
+
     async def count_request(self, caller: Principal) -> Allowance | None:
         """Count a request of a key or a person, and of their owner; the tighter allowance is returned.
 
@@ -120,6 +124,12 @@ class RateLimitService:
                 retry_after=allowance.reset_after,
             )
         return allowance
+
+
+async def _close_storage(storage: Storage) -> None:
+    """The library opens connections and leaves it to others to close them."""
+    if isinstance(storage, RedisStorage) and isinstance(storage.bridge, RedispyBridge):
+        await storage.bridge.storage.aclose()
 
 
 def _open_storage(redis_url: str | None) -> Storage:
