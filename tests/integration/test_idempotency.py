@@ -194,3 +194,16 @@ async def test_old_answers_are_forgotten_and_young_ones_are_kept(
 
     assert await rows(services, acme, "SELECT key FROM idempotency_keys") == [{"key": "young"}]
     assert await count(services, globex, "idempotency_keys") == 0
+
+
+async def test_a_key_of_one_caller_tells_another_nothing(api: Api) -> None:
+    body = {"name": "shop", "scopes": ["api_keys:write"]}
+    headers = {"Idempotency-Key": "order-20"}
+    made = await api.call("POST", "/v1/api-keys", body, headers=headers)
+
+    again = await api.call("POST", "/v1/api-keys", body, headers=headers)
+    other = await api.call("POST", "/v1/api-keys", body, headers=headers, key=made.body["api_key"])
+
+    assert again.body == made.body
+    assert (other.status, other.code) == (422, "idempotency_key_reused")
+    assert made.body["api_key"] not in other.raw.decode()

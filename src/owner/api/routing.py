@@ -132,6 +132,7 @@ async def _once(request: Request, handle: _Handler) -> Response:
         path=request.url.path,
         query=request.url.query,
         body=await request.body(),
+        caller=caller.actor,
     )
     answer = await services.idempotency.run(caller.owner_id, identity, _producing(request, handle))
     response = Response(answer.body, answer.status, media_type=answer.media_type)

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/users/me/second-factor", tags=["people"], route_c
     "",
     status_code=status.HTTP_201_CREATED,
     responses={409: {"description": "There is one already (`second_factor_active`)."}},
-    **needs(Permission.SELF),
+    **needs(Permission.SELF, creates=True),
 )
 async def enrol_second_factor(
     enrol: SecondFactorEnrol, services: UseCases, caller: Caller, visitor: From

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from owner.db.database import PLATFORM_ID, Connection, Database
 from owner.models.errors import IdempotencyKeyReused, InvalidInput
+from owner.models.event import SYSTEM, Actor
 from owner.repositories.idempotency_keys import IdempotencyKeyRepository, KeptAnswer
 from owner.repositories.platform import PlatformRepository
 from owner.services.ports import Clock, SecretBox
@@ -27,8 +28,12 @@ class RequestIdentity:
     fingerprint: bytes
 
     @classmethod
-    def of(cls, *, key: str, method: str, path: str, query: str, body: bytes) -> "RequestIdentity":
+    def of(
+        cls, *, key: str, method: str, path: str, query: str, body: bytes, caller: Actor = SYSTEM
+    ) -> "RequestIdentity":
         """Bodies that differ in white space or the order of their names are the same.
+
+        Two callers are never the same: an answer may hold a secret that only one of them was shown.
 
         Raises:
             InvalidInput: the key is empty, too long, or not printable ASCII without blanks.
@@ -38,7 +43,8 @@ class RequestIdentity:
                 "An Idempotency-Key is 1 to 255 printable ASCII characters without blanks.",
                 field="Idempotency-Key",
             )
-        parts = (method.encode(), path.encode(), query.encode(), _canonical(body))
+        who = f"{caller.kind}:{caller.id}"
+        parts = (who.encode(), method.encode(), path.encode(), query.encode(), _canonical(body))
         return cls(key, hashlib.sha256(b"\n".join(parts)).digest())
 
 
