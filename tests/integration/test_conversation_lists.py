@@ -51,6 +51,11 @@ INSERT INTO conversations (owner_id, conv_id, status, channel, contact_id, custo
               CASE WHEN c % 200 = 0 THEN 'PROGRESS' WHEN c % 200 = 100 THEN 'PENDING' WHEN c % 1000 = 5 THEN 'FAILED'
                    WHEN c % 2 = 0 THEN 'AGENT_CLOSED' ELSE 'IDLE_TIMEOUT' END AS status
           FROM generate_series(1, 2) AS o, generate_series(1, 40000) AS c) AS made;
+INSERT INTO labels (owner_id, label_id, name, color)
+    SELECT o, l, CASE l WHEN 1 THEN 'rare' ELSE 'common' END, '#000000' FROM generate_series(1, 2) AS o, generate_series(1, 2) AS l;
+INSERT INTO conversation_labels (owner_id, conv_id, label_id)
+    SELECT o, o * 100000 + c, 2 FROM generate_series(1, 2) AS o, generate_series(1, 40000, 3) AS c
+    UNION ALL SELECT o, o * 100000 + c, 1 FROM generate_series(1, 2) AS o, generate_series(11, 40000, 800) AS c;
 ANALYZE
 """
 URGENCY = ["URGENT", "HIGH", "NORMAL", "LOW"]
@@ -83,6 +88,8 @@ FILTERS: dict[str, dict[str, Any]] = {
     "person": {"handler": "PERSON"},
     "a rare priority": {"priority": "HIGH"},
     "a common priority": {"priority": "NORMAL"},
+    "a rare label": {"label": ["rare"]},
+    "a common label": {"label": ["common"]},
     "range": {"opened_after": "2026-02-01T00:00:00Z", "opened_before": "2026-02-02T00:00:00Z"},
 }
 
@@ -316,10 +323,11 @@ async def statements_of(services: Services, tenant: Tenant, query: ConversationQ
 async def explain(database: Database, query: ConversationQuery) -> list[dict[str, Any]]:
     """Each step of the plan, after it was run."""
     place = read_place(query.cursor, query.sort) if query.cursor else None
-    sql, values = list_statement(query, place=place, size=query.limit + 1)
-    if not sql:
-        return []
     async with database.owner(BIG) as connection:
+        narrowed = await ConversationListRepository(connection).narrow(query)
+        sql, values = list_statement(query, place=place, size=query.limit + 1, narrowed=narrowed)
+        if not sql:
+            return []
         plan = json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *values))
     return list(steps(plan[0]["Plan"]))
 

@@ -19,7 +19,7 @@ from owner.models.enums import MessageOwner
 from owner.models.event import FeedPosition
 from owner.models.message import MessageCreate
 from owner.models.search import MessageSearch
-from owner.repositories.conversation_lists import ConversationListRepository, list_statement
+from owner.repositories.conversation_lists import ConversationListRepository, Narrowed, list_statement
 from owner.repositories.events import EventRepository
 from owner.repositories.message_search import MessageSearchRepository
 from owner.services.catalog import Services
@@ -374,7 +374,7 @@ async def test_the_lookup_of_a_rare_word_reads_the_owners_part_of_the_index_only
 async def test_a_list_that_is_narrowed_by_what_was_said_reads_those_conversations_only(big: Database) -> None:
     query = ConversationQuery(text="girafa", limit=20)
     among = [10_007 + 500 * place for place in range(6)]
-    sql, values = list_statement(query, place=None, size=21, among=among)
+    sql, values = list_statement(query, place=None, size=21, narrowed=Narrowed(among))
 
     async with big.owner(BIG) as connection:
         page = await ConversationListRepository(connection).list_page(query, among=among)

@@ -41,6 +41,17 @@ class Place(NamedTuple):
     conv_id: int
 
 
+class Narrowed(NamedTuple):
+    """The only conversations that may be in a list, if they are few, and labels that all in it must have."""
+
+    among: Sequence[int] | None = None
+    label_ids: Sequence[int] = ()
+
+
+FEW: Final = 500  # conversations, up to which their ids are quicker than a walk along the list
+EVERYBODY: Final = Narrowed()
+
+
 @dataclass
 class _Statement:
     """A statement under construction: its values are sent apart from it."""
@@ -72,15 +83,36 @@ class ConversationListRepository:
         """
         size = min(query.limit, MAXIMUM_PAGE)
         place = read_place(query.cursor, query.sort) if query.cursor is not None else None
-        sql, values = list_statement(query, place=place, size=size + 1, among=among)
+        narrowed = await self.narrow(query, among)
+        sql, values = list_statement(query, place=place, size=size + 1, narrowed=narrowed)
         rows = await self.connection.fetch(sql, *values) if sql else []
         columns = Conversation.model_fields
         found = [Conversation.model_validate({name: row[name] for name in columns}) for row in rows]
         return page_of(found, size, lambda last: _write_place(last, query.sort))
 
+    async def narrow(self, query: ConversationQuery, among: Sequence[int] | None = None) -> Narrowed:
+        """Who may be in the list by its labels: a label on few is turned into their ids, one on many is looked up."""
+        label_ids: list[int] = []
+        for name in query.label:
+            label_id, few = await self._labelled(name)
+            if few is None:
+                label_ids.append(label_id)
+            else:
+                among = few if among is None else sorted(set(among) & set(few))
+        return Narrowed(among, label_ids)
+
+    async def _labelled(self, name: str) -> tuple[int, list[int] | None]:
+        """The label's id, and the conversations that it is on unless they are many."""
+        label_id = await self.connection.fetchval("SELECT label_id FROM labels WHERE name = $1", name)
+        rows = await self.connection.fetch(
+            "SELECT conv_id FROM conversation_labels WHERE label_id = $1 LIMIT $2", label_id, FEW + 1
+        )
+        few = [row["conv_id"] for row in rows]
+        return label_id or 0, few if len(few) <= FEW else None
+
 
 def list_statement(
-    query: ConversationQuery, *, place: Place | None, size: int, among: Sequence[int] | None = None
+    query: ConversationQuery, *, place: Place | None, size: int, narrowed: Narrowed = EVERYBODY
 ) -> tuple[str, Sequence[object]]:
     """The statement and its values; an empty one where the filters rule each other out.
 
@@ -88,7 +120,7 @@ def list_statement(
     all the rows; they are words of our own.
     """
     statement = _Statement()
-    conditions = " AND ".join(_conditions(query, statement, among))
+    conditions = " AND ".join(_conditions(query, statement, narrowed))
     order = ORDERS[query.sort]
     direction = "DESC" if order.descends else "ASC"
     by = f"{order.column} {direction}, conv_id {direction}"
@@ -125,11 +157,8 @@ def _states(query: ConversationQuery) -> Iterator[str]:
         yield f"waiting_since IS NOT NULL AND status = '{query.statuses[0]}'"
 
 
-def _conditions(
-    query: ConversationQuery, statement: _Statement, among: Sequence[int] | None
-) -> Iterator[str]:
-    if among is not None:
-        yield f"conv_id = ANY ({statement.put(among)}::bigint[])"
+def _conditions(query: ConversationQuery, statement: _Statement, narrowed: Narrowed) -> Iterator[str]:
+    yield from _narrowed(narrowed, statement)
     for column, value in (
         ("assignee_id", query.assignee_id),
         ("channel", query.channel),
@@ -137,7 +166,6 @@ def _conditions(
     ):
         if value is not None:
             yield f"{column} = {statement.put(value)}"
-    yield from _labels(query, statement)
     if query.unassigned is not None:
         yield f"assignee_id IS {'' if query.unassigned else 'NOT '}NULL"
     if query.waiting is False:
@@ -152,10 +180,13 @@ def _conditions(
         yield f"started_at < {statement.put(query.opened_before)}"
 
 
-def _labels(query: ConversationQuery, statement: _Statement) -> Iterator[str]:
-    for name in query.label:
-        named = f"(SELECT label_id FROM labels WHERE name = {statement.put(name)})"  # noqa: S608 - the value is apart
-        yield f"conv_id IN (SELECT conv_id FROM conversation_labels WHERE label_id = {named})"  # noqa: S608 - as above
+def _narrowed(narrowed: Narrowed, statement: _Statement) -> Iterator[str]:
+    if narrowed.among is not None:
+        yield f"conv_id = ANY ({statement.put(narrowed.among)}::bigint[])"
+    for label_id in narrowed.label_ids:
+        # A scalar, because Postgres would turn EXISTS into a join that reads the whole table.
+        which = f"put.conv_id = conversations.conv_id AND put.label_id = {statement.put(label_id)}"
+        yield f"(SELECT true FROM conversation_labels AS put WHERE {which})"  # noqa: S608 - words of this code
 
 
 def _after(order: Order, place: Place | None, urgency: int, statement: _Statement) -> str:
