@@ -14,6 +14,7 @@ from conftest import TurnableClock
 from factories import Tenant, make_inbound, make_tenant, some_number
 from fakes import FakeGateway
 from owner.api.tables import csv_of
+from owner.models.closure import DETECTOR_VERSION
 from owner.models.conversation_dtos import ConversationClose, ConversationCreate
 from owner.models.entity import DTO
 from owner.models.enums import ActorKind, Channel, DeliveryStatus
@@ -269,7 +270,12 @@ async def test_the_closure_report_tells_detection_questions_and_undoing_per_vers
     assert (total.suspected, total.asked, total.confirmed, total.denied) == (2, 2, 1, 1)
     assert (total.undone, total.undo_rate) == (1, 0.3333)
     [version] = report.items
-    assert (version.version, version.by_detector, version.undone, version.denied) == ("rules-1", 3, 1, 1)
+    assert (version.version, version.by_detector, version.undone, version.denied) == (
+        DETECTOR_VERSION,
+        3,
+        1,
+        1,
+    )
 
 
 async def test_an_undo_counts_for_the_version_that_was_undone(services: Services, acme: Tenant) -> None:
