@@ -1,21 +1,12 @@
 """The one place that knows concrete classes: settings in, wired use cases out."""
 
-import asyncio
 import contextlib
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
-
-from owner.api.app import create_api
-from owner.api.shutdown import ending_on_signal
 from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.integrations.disk import DiskMediaStore
@@ -27,7 +18,6 @@ from owner.integrations.twilio.rate import SenderRates
 from owner.integrations.twilio.setup import TwilioChannelSetup
 from owner.integrations.twilio.signature import verify
 from owner.integrations.webhook_sender import HttpWebhookSender
-from owner.logs import configure_logging
 from owner.models.errors import Misconfigured
 from owner.models.network import IPNetwork, parse_networks
 from owner.models.trusted_proxies import TrustedProxies
@@ -96,8 +86,7 @@ from owner.services.webhook_deliveries import WebhookDeliveryService
 from owner.services.webhook_endpoints import WebhookEndpointService
 from owner.services.webhook_fan_out import WebhookFanOut
 from owner.services.webhooks import WebhookService
-from owner.settings import Settings, get_settings
-from owner.worker.runner import run_worker
+from owner.settings import Settings
 
 DEFAULT_PUBLIC_URL: Final = "http://127.0.0.1:8000"
 
@@ -332,55 +321,6 @@ def rate_limits(settings: Settings) -> RateLimitService:
     )
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     return RateLimitService(wanted, redis_url=redis_url)
-
-
-def create_app() -> FastAPI:
-    """The application as uvicorn's workers make it, from the environment."""
-    end_with_parent()
-    settings = get_settings()
-    configure_logging(level=settings.log_level, log_format=settings.log_format)
-    return create_api(lambda: _serving(settings))
-
-
-@asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[Services]:
-    async with open_services(settings, is_lasting=True) as services:
-        with ending_on_signal(services.event_streams.end):
-            yield services
-
-
-def end_with_parent() -> None:
-    """Let a process that `serve` spawned end when `serve` is killed, so that it doesn't keep the port for good."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-
-
-def work_beside_server() -> None:
-    """The jobs in a process of their own, for `serve --with-worker`."""
-    end_with_parent()
-    settings = get_settings()
-    configure_logging(level=settings.log_level, log_format=settings.log_format)
-    asyncio.run(work(settings))
-
-
-def _end_after(parent: BaseProcess) -> None:
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def work(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
-    """Run jobs until SIGINT, SIGTERM or `stop`."""
-    stop = stop or stop_on_signal()
-    async with open_services(settings, is_lasting=True) as services:
-        await run_worker(services, stop=stop)
-
-
-def stop_on_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
 
 
 def _own_secret_key(path: Path) -> list[str]:

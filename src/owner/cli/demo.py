@@ -14,7 +14,7 @@ import aiohttp
 import typer
 import uvloop
 
-from owner import bootstrap
+from owner import bootstrap, processes
 from owner.api.app import create_api
 from owner.cli.context import database, out
 from owner.cli.demo_play import Cast, StepFailed, play
@@ -64,7 +64,7 @@ def demo(
 
 
 async def _run(settings: Settings, *, port: int, stop_after: bool) -> bool:
-    stop = bootstrap.stop_on_signal()
+    stop = processes.stop_on_signal()
     async with _stage(settings, port=port, stop=stop) as cast:
         try:
             await play(cast)

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 import uvicorn
 
-from owner import bootstrap
+from owner import bootstrap, processes
 from owner.cli.context import database, out
 from owner.models.errors import Misconfigured
 from owner.settings import Settings, get_settings
@@ -76,7 +76,7 @@ async def _check() -> None:
 
 def _run_server(host: str, port: int, workers: int) -> None:
     uvicorn.run(
-        "owner.bootstrap:create_app",
+        "owner.processes:create_app",
         factory=True,
         host=host,
         port=port,
@@ -91,7 +91,7 @@ def _run_server(host: str, port: int, workers: int) -> None:
 
 @contextmanager
 def _worker() -> Iterator[None]:
-    process = multiprocessing.get_context("spawn").Process(target=bootstrap.work_beside_server)
+    process = multiprocessing.get_context("spawn").Process(target=processes.work_beside_server)
     process.start()
     try:
         yield

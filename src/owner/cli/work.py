@@ -2,7 +2,7 @@
 
 import asyncio
 
-from owner import bootstrap
+from owner import processes
 from owner.cli.context import database, out
 
 
@@ -10,4 +10,4 @@ def work() -> None:
     """Send messages, fetch files, end what is due; run as many of these as you like."""
     with database(stay="hold") as settings:
         out.print("Owner works. Ctrl-C ends it.")
-        asyncio.run(bootstrap.work(settings))
+        asyncio.run(processes.work(settings))

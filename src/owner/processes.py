@@ -1,0 +1,69 @@
+"""The processes of the product: what a server's worker and a job worker run, and when they end."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from multiprocessing.process import BaseProcess
+
+from fastapi import FastAPI
+
+from owner.api.app import create_api
+from owner.api.shutdown import ending_on_signal
+from owner.bootstrap import open_services
+from owner.logs import configure_logging
+from owner.services.catalog import Services
+from owner.settings import Settings, get_settings
+from owner.worker.runner import run_worker
+
+
+def create_app() -> FastAPI:
+    """The application as uvicorn's workers make it, from the environment."""
+    end_with_parent()
+    settings = get_settings()
+    configure_logging(level=settings.log_level, log_format=settings.log_format)
+    return create_api(lambda: _serving(settings))
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncIterator[Services]:
+    async with open_services(settings, is_lasting=True) as services:
+        with ending_on_signal(services.event_streams.end):
+            yield services
+
+
+def end_with_parent() -> None:
+    """Let a process that `serve` spawned end when `serve` is killed, so that it doesn't keep the port for good."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def work_beside_server() -> None:
+    """The jobs in a process of their own, for `serve --with-worker`."""
+    end_with_parent()
+    settings = get_settings()
+    configure_logging(level=settings.log_level, log_format=settings.log_format)
+    asyncio.run(work(settings))
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def work(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
+    """Run jobs until SIGINT, SIGTERM or `stop`."""
+    stop = stop or stop_on_signal()
+    async with open_services(settings, is_lasting=True) as services:
+        await run_worker(services, stop=stop)
+
+
+def stop_on_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
