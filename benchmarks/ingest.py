@@ -1,55 +1,56 @@
 """Prints how many signed webhooks a second the whole product takes in, beside what Postgres takes by itself.
 
-`python benchmarks/ingest.py [--seconds 10] [--rounds 3] [--clients 32]`. In each round `owner serve` gets webhooks of
-distinct customers, and pgbench (`ingest.pgbench` on the tables of `ingest.sql`) does one minimal transaction a
-message: as many clients, the same server, the same settings, fsync included. Only the ratio can be compared
-between machines. Ends with 1 if the database doesn't hold exactly the messages that were acknowledged.
+`python benchmarks/ingest.py [--seconds 8] [--rounds 3] [--clients 64]`. In each round `owner serve` (a worker for
+each core) gets webhooks, and pgbench (`yardstick.py`) does one minimal transaction a message: as many clients, the
+same server, the same settings, fsync included. The messages are for 50 owners, half from new and half from known
+customers, one in ten a goodbye. Then both work for one client that waits for each answer. Only the ratios can be
+compared between machines. Ends with 1 if the database doesn't hold exactly the messages that were acknowledged.
 """
 
 import argparse
 import json
 import multiprocessing
-import os
-import re
-import secrets
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
 
 import ingest_client as client
 import psycopg
+from product import CORES, Target, make_owners, own_environment, postmaster_pid, processor_time, serving
 from rich.console import Console
 from rich.table import Table
+from yardstick import Transactions, Yardstick
 
-from owner.db.embedded import EmbeddedServer, bin_dir
+from owner.db.embedded import EmbeddedServer
 
-HERE = Path(__file__).parent
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+OWNERS = 50
 WARM_UP = 2.0  # seconds, twice, of which nothing is counted
-MOST_PER_SECOND = 5_000  # webhooks that are signed in advance; a faster machine ends its round early
-ACCOUNT_SID = "AC0123456789abcdef0123456789abcdef"
+IDLE = 3.0  # seconds of each side, one client that waits
+MOST_PER_SECOND = 8_000  # webhooks that are signed in advance; a faster machine ends its round early
+MICROSECONDS = 1e6
+MILLISECONDS = 1e3
 out = Console(highlight=False)
 
 
 @dataclass(frozen=True)
 class Round:
-    """One measurement of both sides, one right after the other."""
+    """One measurement of both sides, one right after the other; processor time is in seconds."""
 
     webhooks: client.Load
-    transactions_per_second: float
+    server: float
+    postgres: float
+    transactions: Transactions
+    postgres_of_transactions: float
 
     @property
     def ratio(self) -> float:
-        return self.webhooks.per_second / self.transactions_per_second
+        return self.webhooks.per_second / self.transactions.per_second
+
+    @property
+    def latency_ratio(self) -> float:
+        return self.webhooks.percentile(0.5) / self.transactions.median
 
 
 class Bench:
@@ -57,213 +58,171 @@ class Bench:
 
     def __init__(
         self,
-        database: str,
-        target: client.Target,
-        pgbench_script: Path,
+        targets: list[Target],
+        yardstick: Yardstick,
         process: ProcessPoolExecutor,
-        clients: int,
+        *,
+        server_pid: int,
+        postgres_pid: int,
     ) -> None:
-        self.database = database
-        self.target = target
-        self.pgbench_script = pgbench_script
-        self.clients = clients
-        self.customers = 0
-        self.acknowledged = 0
+        self.targets = targets
+        self.yardstick = yardstick
         self.process = process
+        self.server_pid = server_pid
+        self.postgres_pid = postgres_pid
+        self.new_customers = 0
+        self.acknowledged = 0
 
-    def warm_up(self) -> None:
-        """Connections, prepared statements, and the planner's statistics, which autovacuum brings soon."""
-        self.measure(WARM_UP, webhooks_first=True)
-        with psycopg.connect(self.database, autocommit=True) as connection:
+    def warm_up(self, *, clients: int) -> None:
+        """Known customers, connections, prepared statements, and the planner's statistics, which come soon anyway."""
+        self._count(self.process.submit(client.greet, self.targets, clients=clients).result())
+        self.measure(WARM_UP, clients=clients, webhooks_first=True)
+        with psycopg.connect(self.yardstick.database, autocommit=True) as connection:
             connection.execute("ANALYZE")
-        self.measure(WARM_UP, webhooks_first=True)
+        self.measure(WARM_UP, clients=clients, webhooks_first=True)
 
-    def measure(self, seconds: float, *, webhooks_first: bool) -> Round:
+    def measure(self, seconds: float, *, clients: int, webhooks_first: bool) -> Round:
         """Who is first alternates, so that what a side leaves behind burdens both."""
+        is_idle = clients == 1
+        if not webhooks_first:
+            transactions, postgres_of_transactions = self._transact(seconds, clients, is_idle=is_idle)
+        webhooks, server, postgres = self._post(seconds, clients)
         if webhooks_first:
-            webhooks = self.post_webhooks(seconds)
-            return Round(webhooks, self.run_pgbench(seconds))
-        transactions = self.run_pgbench(seconds)
-        return Round(self.post_webhooks(seconds), transactions)
+            transactions, postgres_of_transactions = self._transact(seconds, clients, is_idle=is_idle)
+        return Round(webhooks, server, postgres, transactions, postgres_of_transactions)
 
-    def post_webhooks(self, seconds: float) -> client.Load:
+    def _post(self, seconds: float, clients: int) -> tuple[client.Load, float, float]:
         most = int(seconds * MOST_PER_SECOND)
+        server, postgres = processor_time(self.server_pid), processor_time(self.postgres_pid)
         load = self.process.submit(
             client.post,
-            self.target,
-            clients=self.clients,
+            self.targets,
+            clients=clients,
             seconds=seconds,
-            first_customer=self.customers,
+            first_new=self.new_customers,
             most=most,
         ).result()
-        self.customers += most
+        self.new_customers += most
+        self._count(load)
+        return (
+            load,
+            processor_time(self.server_pid) - server,
+            processor_time(self.postgres_pid) - postgres,
+        )
+
+    def _transact(self, seconds: float, clients: int, *, is_idle: bool) -> tuple[Transactions, float]:
+        postgres = processor_time(self.postgres_pid)
+        transactions = self.yardstick.run(seconds, clients=clients, times_each=is_idle)
+        return transactions, processor_time(self.postgres_pid) - postgres
+
+    def _count(self, load: client.Load) -> None:
         self.acknowledged += load.acknowledged
         if load.refused:
             raise SystemExit(f"{load.refused} webhooks were refused; the log of the server says why.")
-        return load
-
-    def run_pgbench(self, seconds: float) -> float:
-        command = [
-            str(bin_dir() / "pgbench"),
-            "--no-vacuum",
-            "--protocol=prepared",
-            f"--client={self.clients}",
-            f"--jobs={CORES}",
-            f"--time={max(1, round(seconds))}",
-            f"--file={self.pgbench_script}",
-            self.database,
-        ]
-        report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        found = re.search(r"^tps = ([\d.]+)", report, re.MULTILINE)
-        if found is None:
-            raise SystemExit(f"pgbench reported no figure:\n{report}")
-        return float(found[1])
 
     def stored(self) -> int:
-        with psycopg.connect(self.database) as connection:
-            row = connection.execute("SELECT count(*) FROM public.messages").fetchone()
+        with psycopg.connect(self.yardstick.database) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM public.messages WHERE direction = 'INBOUND'"
+            ).fetchone()
         assert row is not None
         return int(row[0])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10, help="of each side in each round")
+    parser.add_argument("--seconds", type=float, default=8, help="of each side in each round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--clients", type=int, default=32, help="connections, the same on both sides")
+    parser.add_argument("--clients", type=int, default=64, help="connections, the same on both sides")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="owner-bench-") as folder:
-        rounds, stored, acknowledged = run(Path(folder), wanted)
-    show(rounds, clients=wanted.clients)
-    if stored != acknowledged:
-        raise SystemExit(f"{acknowledged} webhooks were acknowledged, but {stored} messages are stored.")
-    out.print(f"All {stored} acknowledged messages are stored, each once.")
+        run(Path(folder), wanted)
 
 
-def run(home: Path, wanted: argparse.Namespace) -> tuple[list[Round], int, int]:
-    """The rounds, and how many messages are stored of how many that were acknowledged."""
+def run(home: Path, wanted: argparse.Namespace) -> None:
     with (
         own_environment(home),
         EmbeddedServer(home).hold() as server,
-        serving(home) as url,
+        serving(home) as product,
         ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process,
     ):
-        bench = prepare(server, home, url, process, wanted.clients)
-        bench.warm_up()
-        rounds = [
-            bench.measure(wanted.seconds, webhooks_first=number % 2 == 0) for number in range(wanted.rounds)
-        ]
-        return rounds, bench.stored(), bench.acknowledged
-
-
-@contextmanager
-def own_environment(home: Path) -> Iterator[None]:
-    """Nobody's settings but our own: a home that is empty, no `.env`, the log as in production."""
-    before, folder = dict(os.environ), Path.cwd()
-    for name in [name for name in os.environ if name.startswith("OWNER_")]:
-        del os.environ[name]
-    os.environ["OWNER_HOME"] = str(home)
-    # The embedded server's account enters the folder when this is run by root.
-    home.chmod(0o711)
-    os.chdir(home)
-    try:
-        yield
-    finally:
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(before)
-
-
-@contextmanager
-def serving(home: Path) -> Iterator[str]:
-    """`owner serve` as in production; its log goes to a file."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with (home / "serve.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "owner", "serve", f"--port={port}", f"--workers={CORES}"],
-            stdout=log,
-            stderr=log,
+        targets = make_owners(OWNERS, url=product.url)
+        bench = Bench(
+            targets,
+            make_yardstick(server.url("owner_admin"), home, targets[0]),
+            process,
+            server_pid=product.pid,
+            postgres_pid=postmaster_pid(home),
         )
-        try:
-            await_health(f"http://127.0.0.1:{port}/health", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
+        bench.warm_up(clients=wanted.clients)
+        idle = [bench.measure(IDLE, clients=1, webhooks_first=number % 2 == 0) for number in range(2)]
+        rounds = [
+            bench.measure(wanted.seconds, clients=wanted.clients, webhooks_first=number % 2 == 0)
+            for number in range(wanted.rounds)
+        ]
+        stored = bench.stored()
+    show(rounds, clients=wanted.clients)
+    show_idle(idle)
+    if stored != bench.acknowledged:
+        raise SystemExit(
+            f"{bench.acknowledged} webhooks were acknowledged, but {stored} messages are stored."
+        )
+    out.print(f"All {stored:,} acknowledged messages are stored, each once.")
 
 
-def await_health(url: str, process: "subprocess.Popen[bytes]") -> None:
-    give_up_at = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < give_up_at:
-        try:
-            with urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit("`owner serve` did not come up.")
-
-
-def prepare(
-    server: EmbeddedServer, home: Path, url: str, process: ProcessPoolExecutor, clients: int
-) -> Bench:
-    """A tenant with an account, and the yardstick's tables."""
-    owner_id = owner("tenant", "create", "Acme", "--email=ana@example.com", "--password=correct-horse")[
-        "owner_id"
-    ]
-    token = secrets.token_hex(16)
-    account = owner(
-        "twilio",
-        "connect",
-        f"--owner={owner_id}",
-        f"--account-sid={ACCOUNT_SID}",
-        f"--auth-token={token}",
-        f"--number={client.NUMBER}",
+def make_yardstick(database: str, home: Path, target: Target) -> Yardstick:
+    """Its message is as long as the product's."""
+    form = client.fields(target, client.NEW_FROM, client.TEXTS[0])
+    text = form.pop("Body")
+    return Yardstick(
+        database,
+        home,
+        owners=OWNERS,
+        known=client.KNOWN,
+        content=text,
+        metadata=json.dumps({"twilio": form}),
     )
-    database = server.url("owner_admin")
-    with psycopg.connect(database) as connection:
-        connection.execute((HERE / "ingest.sql").read_bytes())
-    path = str(account["inbound_url"]).partition("/webhooks/")[2]
-    target = client.Target(f"{url}/webhooks/{path}", ACCOUNT_SID, token)
-    return Bench(database, target, write_pgbench_script(home), process, clients)
-
-
-def write_pgbench_script(home: Path) -> Path:
-    """The yardstick's message is as long as the product's."""
-    form = client.fields(ACCOUNT_SID, "SM0123456789abcdef0123456789abcdef", "5511900000000")
-    form.pop("Body")
-    script = (HERE / "ingest.pgbench").read_text()
-    script = script.replace("CONTENT", client.TEXT).replace("METADATA", json.dumps({"twilio": form}))
-    path = home / "ingest.pgbench"
-    path.write_text(script)
-    return path
-
-
-def owner(*arguments: str) -> dict[str, object]:
-    """What a command of the product answers."""
-    command = [sys.executable, "-m", "owner", *arguments, "--json"]
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
-    found: dict[str, object] = json.loads(answer)
-    return found
 
 
 def show(rounds: list[Round], *, clients: int) -> None:
-    table = Table(title=f"Ingest: {clients} clients, {CORES} workers, {CORES} cores, fsync on")
+    table = Table(title=f"Ingest: {clients} connections, {CORES} workers, {CORES} cores, fsync on")
     for name in ("round", "webhooks/s", "p50 ms", "p99 ms", "pgbench tps", "ratio"):
         table.add_column(name, justify="right")
     for number, measured in enumerate(rounds, 1):
-        latencies = measured.webhooks.latencies
+        webhooks = measured.webhooks
         table.add_row(
             str(number),
-            f"{measured.webhooks.per_second:,.0f}",
-            f"{statistics.median(latencies) * 1_000:.1f}",
-            f"{latencies[int(len(latencies) * 0.99)] * 1_000:.1f}",
-            f"{measured.transactions_per_second:,.0f}",
+            f"{webhooks.per_second:,.0f}",
+            f"{webhooks.percentile(0.5) * MILLISECONDS:.1f}",
+            f"{webhooks.percentile(0.99) * MILLISECONDS:.1f}",
+            f"{measured.transactions.per_second:,.0f}",
             f"{measured.ratio:.2f}",
         )
     out.print(table)
     out.print(f"median ratio {statistics.median(measured.ratio for measured in rounds):.2f}")
+    messages = sum(measured.webhooks.acknowledged for measured in rounds)
+    transactions = sum(measured.transactions.count for measured in rounds)
+    out.print(
+        f"processor time a message, µs: server {_each([m.server for m in rounds], messages)}, "
+        f"Postgres {_each([m.postgres for m in rounds], messages)}, "
+        f"load client {_each([m.webhooks.processor_seconds for m in rounds], messages)}; "
+        f"a transaction: Postgres {_each([m.postgres_of_transactions for m in rounds], transactions)}, "
+        f"pgbench {_each([m.transactions.client_seconds for m in rounds], transactions)}"
+    )
+
+
+def _each(seconds: list[float], count: int) -> str:
+    return f"{sum(seconds) / count * MICROSECONDS:,.0f}"
+
+
+def show_idle(rounds: list[Round]) -> None:
+    webhook = statistics.median(measured.webhooks.percentile(0.5) for measured in rounds)
+    transaction = statistics.median(measured.transactions.median for measured in rounds)
+    ratio = statistics.median(measured.latency_ratio for measured in rounds)
+    out.print(
+        f"idle, one connection: a webhook {webhook * MILLISECONDS:.2f} ms, "
+        f"a transaction {transaction * MILLISECONDS:.2f} ms, ratio {ratio:.2f}"
+    )
 
 
 if __name__ == "__main__":
