@@ -164,6 +164,7 @@ async def open_services(
             async with database.notices.connected(listen_url(settings)) if is_lasting else nullcontext():
                 yield services
         finally:
+            await services.inbound.aclose()
             await services.webhook_courier.aclose()
             await services.channel_setup.aclose()
             await services.rate_limits.aclose()

@@ -107,6 +107,8 @@ def _headers_of(error: errors.OwnerError) -> dict[str, str]:
                 "RateLimit-Remaining": str(remaining),
                 "RateLimit-Reset": str(seconds),
             }
+        case errors.Overloaded(retry_after=seconds):
+            return {"Retry-After": str(seconds)}
     return {}
 
 

@@ -139,6 +139,11 @@ class Database:
         async with self._transaction("BEGIN;") as connection:
             yield connection
 
+    @property
+    def is_in_request(self) -> bool:
+        """Whether what happens now becomes part of a request's transaction."""
+        return _request.get() is not None
+
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[Connection]:
         try:
@@ -215,6 +220,18 @@ def note_events(owner_id: int) -> None:
         noted.add(owner_id)
 
 
+@asynccontextmanager
+async def seeing(connection: Connection, owner_id: int) -> AsyncIterator[None]:
+    """See one tenant within a transaction that saw nobody or another, and afterwards what was seen before.
+
+    A block that fails leaves the rest of the transaction to be rolled back, which restores that too.
+    """
+    former = await connection.fetchval("SELECT COALESCE(current_setting('app.owner_id', true), '')")
+    await connection.execute(f"SET LOCAL app.owner_id = '{int(owner_id)}'")
+    yield
+    await connection.execute(f"SET LOCAL app.owner_id = '{int(former) if former else ''}'")
+
+
 def _begin(owner_id: int, lock: int | None) -> str:
     begin = f"BEGIN; SET LOCAL app.owner_id = '{int(owner_id)}';"
     return begin if lock is None else f"{begin} SELECT pg_advisory_xact_lock({int(lock)});"
@@ -233,10 +250,8 @@ async def _seeing(connection: Connection, owner_id: int) -> AsyncIterator[None]:
     if request is None or request[0] == owner_id:
         yield
         return
-    former = await connection.fetchval("SELECT current_setting('app.owner_id')")
-    await connection.execute(f"SET LOCAL app.owner_id = '{int(owner_id)}'")
-    yield
-    await connection.execute(f"SET LOCAL app.owner_id = '{int(former)}'")
+    async with seeing(connection, owner_id):
+        yield
 
 
 @asynccontextmanager

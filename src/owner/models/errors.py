@@ -62,6 +62,7 @@ OwnerError
 ├── OutcomeUnknown            we don't know whether Twilio took it
 └── Unavailable               a part that we need is away
     ├── DatabaseUnavailable
+    ├── Overloaded
     ├── SchemaOutdated
     ├── UnsafeDatabaseRole
     ├── MailNotSent
@@ -372,6 +373,13 @@ class DatabaseUnavailable(Unavailable):
     """The database can't be reached."""
 
     code = "database_unavailable"
+
+
+class Overloaded(Unavailable):
+    """More comes in than can be stored just now; try again in a moment."""
+
+    code = "overloaded"
+    retry_after = 1  # seconds
 
 
 class SchemaOutdated(Unavailable):

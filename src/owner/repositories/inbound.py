@@ -1,22 +1,35 @@
-"""The two statements of an inbound message: what is known, and what has changed."""
+"""The two statements of inbound messages: what is known, and what has changed; of many owners at once."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
+
+import asyncpg
 
 from owner.db.database import Connection, note_events
 from owner.models.consent import NewConsent
 from owner.models.contact import Contact, ContactAddress
 from owner.models.conversation import Conversation
-from owner.models.enums import MessageDirection
+from owner.models.enums import ActorKind, Channel, ConversationStatus, Handler, MessageDirection, Priority
 from owner.models.event import NewEvent
 from owner.models.message import Attachment, InboundMessage, Message
-from owner.repositories.named_sql import load_sql
 from owner.repositories.suppressions import Suppression
 
-_SQL: Final = load_sql("inbound")
 _HISTORY: Final = 10  # turns that the closure detector reads
-_COLUMNS: Final = tuple(Conversation.model_fields)
+_LOAD: Final = "SELECT * FROM load_inbound($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_STORE: Final = "SELECT * FROM store_inbound($1, $2)"
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A message about which to ask what is known."""
+
+    owner_id: int
+    inbound: InboundMessage
+    customer_lock: int
+    may_say_goodbye: bool = False  # which needs an id too
 
 
 @dataclass(slots=True)
@@ -41,11 +54,12 @@ class Known:
 
 @dataclass(slots=True)
 class InboundChanges:
-    """Whole rows to insert or to change, all in one statement."""
+    """What one message changes: whole rows to insert, and conversations to change."""
 
     contacts: list[Contact] = field(default_factory=list)
     addresses: list[ContactAddress] = field(default_factory=list)
-    conversations: list[Conversation] = field(default_factory=list)
+    changed: list[Conversation] = field(default_factory=list)
+    opened: list[Conversation] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)  # of the first message
     events: list[NewEvent] = field(default_factory=list)
@@ -54,125 +68,210 @@ class InboundChanges:
 
 
 class InboundRepository:
-    """Reads and writes across the tables of one conversation."""
+    """Reads and writes across the tables of conversations, in a transaction that has no owner.
+
+    The functions that it calls set one owner after the other, whose rows are all that row level security lets them
+    see and write; afterwards there is none again.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def load(
-        self, inbound: InboundMessage, *, owner_id: int, now: datetime, may_say_goodbye: bool = False
-    ) -> Known:
-        """What is known about a message and its sender; their conversation is locked.
+    async def load(self, sought: Sequence[Sought], *, now: datetime) -> list[Known | None]:
+        """What is known about each message and its sender; None where somebody else is at work on that customer.
 
-        The caller holds the lock of the customer and our address, so that nobody else opens a conversation.
+        Until the end of the transaction the customers are locked, and so are their conversations.
         """
-        customer = inbound.customer_key
-        row = await self.connection.fetchrow(
-            _SQL["load_inbound"],
-            customer.value,
-            customer.channel,
-            inbound.company.value,
-            inbound.provider_sid,
-            _HISTORY,
-            now,
-            may_say_goodbye,
-        )
-        assert row is not None
-        known = dict(row)
-        return Known(
-            duplicate_of=known["duplicate_of"],
-            contact_id=known["known_contact_id"],
-            address=_read_address(known, inbound, owner_id) if known["is_this_channel"] else None,
-            conversation=_read_conversation(known),
-            history=[(MessageDirection(direction), content) for direction, content in known["history"] or ()],
-            new_contact_id=known["new_contact_id"],
-            new_conv_id=known["new_conv_id"],
-            new_msg_id=known["new_msg_id"],
-            goodbye_msg_id=known["goodbye_msg_id"],
-            blocked_at=known["blocked_at"],
-            may_be_suppressed=known["may_be_suppressed"] or False,
-        )
-
-    async def store(self, owner_id: int, changes: InboundChanges) -> list[int]:
-        """Write all changes. Returns the ids of the files that are to be fetched."""
-        note_events(owner_id)
+        order = sorted(range(len(sought)), key=lambda place: sought[place].owner_id)
+        in_order = [sought[place] for place in order]
+        customers = [each.inbound.customer_key for each in in_order]
         rows = await self.connection.fetch(
-            _SQL["store_inbound"],
-            changes.contacts,
-            changes.addresses,
-            changes.conversations,
-            changes.messages,
-            _media_rows(owner_id, changes),
-            [_event_row(owner_id, event) for event in changes.events],
-            [_consent_row(owner_id, consent) for consent in changes.consents],
-            _word_rows(owner_id, changes),
+            _LOAD,
+            [each.owner_id for each in in_order],
+            [each.customer_lock for each in in_order],
+            [customer.value for customer in customers],
+            [customer.channel for customer in customers],
+            [each.inbound.company.value for each in in_order],
+            [each.inbound.provider_sid for each in in_order],
+            [each.may_say_goodbye for each in in_order],
+            now,
+            _HISTORY,
         )
-        return [row["media_id"] for row in rows]
+        known: list[Known | None] = [None] * len(sought)
+        for place, each, row in zip(order, in_order, rows, strict=True):
+            known[place] = None if row["is_busy"] else _read(row, each)
+        return known
+
+    async def store(
+        self, changes: Sequence[tuple[int, InboundChanges]], *, now: datetime
+    ) -> list[tuple[int, int]]:
+        """Write what changed, each with its owner. Returns owners and ids of the files that are to be fetched."""
+        by_owner = sorted(changes, key=lambda change: change[0])
+        parts = [
+            _part(owner_id, [change for _, change in group])
+            for owner_id, group in groupby(by_owner, key=lambda change: change[0])
+        ]
+        for part in parts:
+            note_events(part[0])
+        rows = await self.connection.fetch(_STORE, parts, now)
+        return [(row["owner_id"], row["media_id"]) for row in rows]
 
 
-def _read_address(known: dict[str, Any], inbound: InboundMessage, owner_id: int) -> ContactAddress:
-    customer = inbound.customer_key
-    return ContactAddress.model_construct(
-        owner_id=owner_id,
-        channel=customer.channel,
-        address=customer.value,
-        reply_address=known["known_reply_address"],
-        contact_id=known["known_contact_id"],
-        opted_out_at=known["opted_out_at"],
-        opt_out_evidence=known["opt_out_evidence"],
-        created_at=known["known_since"],
+def _read(row: asyncpg.Record, sought: Sought) -> Known:
+    return Known(
+        duplicate_of=row["duplicate_of"],
+        contact_id=row["contact_id"],
+        address=_read_address(row, sought) if row["is_this_channel"] else None,
+        conversation=_read_conversation(row["conversation"], sought.owner_id),
+        history=[
+            (MessageDirection(direction), content)
+            for direction, content in zip(row["said_by"] or (), row["said"] or (), strict=True)
+        ],
+        new_contact_id=row["new_contact_id"],
+        new_conv_id=row["new_conv_id"],
+        new_msg_id=row["new_msg_id"],
+        goodbye_msg_id=row["goodbye_msg_id"],
+        blocked_at=row["blocked_at"],
+        may_be_suppressed=row["may_be_suppressed"] or False,
     )
 
 
-def _read_conversation(known: dict[str, Any]) -> Conversation | None:
-    if known["conv_id"] is None:
+def _read_address(row: asyncpg.Record, sought: Sought) -> ContactAddress:
+    customer = sought.inbound.customer_key
+    return ContactAddress.model_construct(
+        owner_id=sought.owner_id,
+        channel=customer.channel,
+        address=customer.value,
+        reply_address=row["reply_address"],
+        contact_id=row["contact_id"],
+        opted_out_at=row["opted_out_at"],
+        opt_out_evidence=row["opt_out_evidence"],
+        created_at=row["known_since"],
+    )
+
+
+def _read_conversation(row: asyncpg.Record | None, owner_id: int) -> Conversation | None:
+    """Built without validation: the columns' types and checks vouch for what is in them."""
+    if row is None:
         return None
-    return Conversation.model_validate({column: known[column] for column in _COLUMNS})
+    values: dict[str, Any] = dict(row)
+    values["status"] = ConversationStatus(values["status"])
+    values["channel"] = Channel(values["channel"])
+    values["handler"] = Handler(values["handler"])
+    values["priority"] = Priority(values["priority"])
+    if values["closed_by"] is not None:
+        values["closed_by"] = ActorKind(values["closed_by"])
+    if values["status_before_close"] is not None:
+        values["status_before_close"] = ConversationStatus(values["status_before_close"])
+    return Conversation.model_construct(owner_id=owner_id, **values)
 
 
-def _media_rows(owner_id: int, changes: InboundChanges) -> list[dict[str, Any]]:
-    return [
-        {
-            "owner_id": owner_id,
-            "msg_id": changes.messages[0].msg_id,
-            "position": position,
-            "provider_url": attachment.url,
-            "content_type": attachment.content_type,
-        }
-        for position, attachment in enumerate(changes.attachments)
-    ]
+def _part(owner_id: int, changes: Sequence[InboundChanges]) -> tuple[Any, ...]:
+    """One owner's rows, as the type `inbound_part` has them."""
+    return (
+        owner_id,
+        [_contact_row(contact, change.words) for change in changes for contact in change.contacts],
+        [_address_row(address) for change in changes for address in change.addresses],
+        [_conversation_row(conversation) for change in changes for conversation in change.changed],
+        [_conversation_row(conversation) for change in changes for conversation in change.opened],
+        [_message_row(message) for change in changes for message in change.messages],
+        [row for change in changes for row in _file_rows(change)],
+        [_event_row(event) for change in changes for event in change.events],
+        [_consent_row(consent) for change in changes for consent in change.consents],
+    )
 
 
-def _event_row(owner_id: int, event: NewEvent) -> dict[str, Any]:
-    return {
-        "owner_id": owner_id,
-        "type": event.type,
-        "actor_kind": event.actor.kind,
-        "actor_id": event.actor.id,
-        "conv_id": event.conv_id,
-        "msg_id": event.msg_id,
-        "contact_id": event.contact_id,
-        "data": event.data,
-    }
+def _contact_row(contact: Contact, words: list[str]) -> tuple[Any, ...]:
+    return (contact.contact_id, contact.name, contact.name_key, words)
 
 
-def _consent_row(owner_id: int, consent: NewConsent) -> dict[str, Any]:
-    return {
-        "owner_id": owner_id,
-        "contact_id": consent.contact_id,
-        "channel": consent.address.channel,
-        "address": consent.address.value,
-        "change": consent.change,
-        "source": consent.source,
-        "evidence": consent.evidence,
-        "actor_kind": consent.actor.kind,
-        "actor_id": consent.actor.id,
-        "created_at": consent.at,
-    }
+def _address_row(address: ContactAddress) -> tuple[Any, ...]:
+    return (
+        address.address,
+        address.channel,
+        address.reply_address,
+        address.contact_id,
+        address.opted_out_at,
+        address.opt_out_evidence,
+        address.created_at,
+    )
 
 
-def _word_rows(owner_id: int, changes: InboundChanges) -> list[dict[str, Any]]:
-    return [
-        {"owner_id": owner_id, "word": word, "contact_id": changes.contacts[0].contact_id}
-        for word in changes.words
-    ]
+def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
+    return (
+        conversation.conv_id,
+        conversation.status,
+        conversation.channel,
+        conversation.contact_id,
+        conversation.customer_address,
+        conversation.our_address,
+        conversation.twilio_account_id,
+        conversation.handler,
+        conversation.assignee_id,
+        conversation.priority,
+        conversation.context,
+        conversation.last_seq,
+        conversation.started_at,
+        conversation.last_activity_at,
+        conversation.last_inbound_at,
+        conversation.first_response_at,
+        conversation.expires_at,
+        conversation.waiting_since,
+        conversation.idle_at,
+        conversation.idle_after,
+        conversation.reopen_grace,
+        conversation.closed_at,
+        conversation.closed_by,
+        conversation.closed_by_id,
+        conversation.closed_reason,
+        conversation.status_before_close,
+        conversation.previous_conv_id,
+        conversation.created_at,
+        conversation.updated_at,
+    )
+
+
+def _message_row(message: Message) -> tuple[Any, ...]:
+    return (
+        message.msg_id,
+        message.conv_id,
+        message.seq,
+        message.direction,
+        message.message_owner,
+        message.message_type,
+        message.content,
+        message.provider_sid,
+        message.delivery_status,
+        message.metadata,
+        message.is_after_closure,
+    )
+
+
+def _file_rows(change: InboundChanges) -> Iterable[tuple[Any, ...]]:
+    for position, attachment in enumerate(change.attachments):
+        yield change.messages[0].msg_id, position, attachment.url, attachment.content_type
+
+
+def _event_row(event: NewEvent) -> tuple[Any, ...]:
+    return (
+        event.type,
+        event.actor.kind,
+        event.actor.id,
+        event.conv_id,
+        event.msg_id,
+        event.contact_id,
+        event.data,
+    )
+
+
+def _consent_row(consent: NewConsent) -> tuple[Any, ...]:
+    return (
+        consent.contact_id,
+        consent.address.channel,
+        consent.address.value,
+        consent.change,
+        consent.source,
+        consent.evidence,
+        consent.actor.kind,
+        consent.actor.id,
+    )

@@ -1,5 +1,6 @@
 """Work for later, enqueued in the same transaction as the change that causes it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Final
@@ -28,8 +29,16 @@ class JobRepository:
 
         What is no number is a word of ours or a hash: nothing here is kept from anybody by row level security.
         """
-        queries = queue_over(AsyncpgDriver(self.connection))  # type: ignore[arg-type]  # a pool's proxy is a connection
-        await queries.enqueue(name, to_json(ids), execute_after=after)
+        await self._queries.enqueue(name, to_json(ids), execute_after=after)
+
+    async def enqueue_all(self, jobs: Sequence[tuple[str, Mapping[str, int]]]) -> None:
+        """As `enqueue`, for several jobs at once: names, each with its ids."""
+        payloads: list[bytes | None] = [to_json(ids) for _, ids in jobs]
+        await self._queries.enqueue([name for name, _ in jobs], payloads, [0] * len(jobs))
+
+    @property
+    def _queries(self) -> Queries:
+        return queue_over(AsyncpgDriver(self.connection))  # type: ignore[arg-type]  # a pool's proxy is a connection
 
     async def lag(self) -> tuple[int, float]:
         """How many jobs are ready, and for how many seconds the oldest has been."""

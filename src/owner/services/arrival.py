@@ -49,8 +49,15 @@ class Arrival:
     score: ClosureScore | None = None
     asks_customer: bool = False
     says_goodbye: bool = False
+    _conversation: Conversation | None = None
 
-    def decide(self) -> Conversation:
+    @property
+    def conversation(self) -> Conversation:
+        """Where the message was placed."""
+        assert self._conversation is not None, "it is decided first"
+        return self._conversation
+
+    def decide(self) -> None:
         """Settle, place, opt out or detect; in this order, because the ones before rule out those after."""
         contact_id = self._identify()
         intent = opt_out_intent(self.inbound.content, self.inbound.opt_out_type, self.owner.opt_out_words)
@@ -64,10 +71,11 @@ class Arrival:
         )
         if conversation.is_open and not is_word_of_consent:
             self._detect_closure(conversation, message, after=silence)
-        self.changes.conversations.append(conversation)
-        for changed in self.changes.conversations:
-            self.changes.events.extend(changed.take_events())
-        return conversation
+        if conversation not in self.changes.opened:
+            self.changes.changed.append(conversation)
+        for touched in (*self.changes.changed, *self.changes.opened):
+            self.changes.events.extend(touched.take_events())
+        self._conversation = conversation
 
     @property
     def customer_language(self) -> str | None:
@@ -131,7 +139,7 @@ class Arrival:
             latest.reopen(by=CUSTOMER, reason="the customer wrote again within the grace period", at=self.at)
             return latest
         if was_due:
-            self.changes.conversations.append(latest)
+            self.changes.changed.append(latest)
         return self._open(contact_id, previous=latest)
 
     def _place_blocked(self, contact_id: int) -> Conversation:
@@ -151,7 +159,7 @@ class Arrival:
 
     def _open(self, contact_id: int, *, previous: Conversation | None) -> Conversation:
         customer: Address = self.inbound.customer_key
-        return Conversation.open(
+        conversation = Conversation.open(
             owner_id=self.owner.owner_id,
             conv_id=self._new_conv_id(),
             channel=customer.channel,
@@ -164,6 +172,8 @@ class Arrival:
             at=self.at,
             previous_conv_id=previous.conv_id if previous else None,
         )
+        self.changes.opened.append(conversation)
+        return conversation
 
     def _new_conv_id(self) -> int:
         assert self.known.new_conv_id is not None, "an id comes along unless a conversation stays open"
