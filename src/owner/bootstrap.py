@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from owner.integrations.webhook_sender import HttpWebhookSender
 from owner.models.errors import Misconfigured
 from owner.models.network import IPNetwork, parse_networks
 from owner.models.trusted_proxies import TrustedProxies
+from owner.repositories.partitions import ForgettingTable
 from owner.services.access import AccessService
 from owner.services.account import AccountService
 from owner.services.address_book import AddressBook
@@ -251,7 +253,9 @@ def wire(
         event_streams=EventStreamService(database),
         features=FeatureService(database, clock=clock),
         health=HealthService(database),
-        housekeeping=HousekeepingService(database),
+        housekeeping=HousekeepingService(
+            database, kept_for=_kept_for(settings), readers=[reader.name for reader in event_feed.readers]
+        ),
         idempotency=IdempotencyService(database, clock=clock, secrets_box=box),
         inbound=inbound,
         labels=labels,
@@ -292,6 +296,14 @@ def wire(
 def _event_readers(clock: Clock, courier: WebhookCourier) -> list[EventReader]:
     """Who makes something of what happened; each has a place of its own in every owner's feed."""
     return [FactReader(), SearchReader(), WebhookFanOut(clock=clock, wake=courier.wake)]
+
+
+def _kept_for(settings: Settings) -> dict[ForgettingTable, timedelta]:
+    return {
+        ForgettingTable.EVENTS: timedelta(days=settings.events_kept_days),
+        ForgettingTable.WEBHOOK_DELIVERIES: timedelta(days=settings.webhook_deliveries_kept_days),
+        ForgettingTable.QUARANTINE: timedelta(days=settings.quarantine_kept_days),
+    }
 
 
 def _allowed_networks(settings: Settings) -> list[IPNetwork]:

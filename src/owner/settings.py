@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     send_rate_sms: float = Field(default=10.0, gt=0)  # messages a second, sender and worker process
     send_rate_whatsapp: float = Field(default=80.0, gt=0)
     quarantine_per_hour: int = Field(default=1_000, ge=0)
+    quarantine_kept_days: int = Field(default=30, ge=30)  # then whole months go, here and below
+    events_kept_days: int = Field(default=400, ge=30)
+    webhook_deliveries_kept_days: int = Field(default=90, ge=30)
     webhook_allowed_networks: str = ""  # CIDRs, comma-separated: private networks that webhooks may go to
     trusted_proxies: str = ""  # addresses and networks, comma-separated, whose X-Forwarded-For is believed
     smtp_url: SecretStr | None = (

@@ -1,7 +1,6 @@
 """Webhooks that belong to nobody: kept within bounds, shown to the operator, gone after a while."""
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 
 import pytest
 
@@ -101,17 +100,6 @@ async def test_an_hour_later_there_is_room_again(empty: Database, admin: str) ->
 
 async def test_a_bound_of_nought_keeps_nothing(empty: Database) -> None:
     assert await keep(empty, make_request(), per_hour=0) == [False]
-
-
-async def test_what_is_old_goes_and_what_is_not_stays(empty: Database, admin: str) -> None:
-    await keep(empty, make_request("/old"), make_request("/older"))
-    grow_older(admin, "31 days")
-    await keep(empty, make_request("/new"))
-
-    async with empty.system() as connection:
-        assert await QuarantineRepository(connection).prune(older_than=timedelta(days=30)) == 2
-
-    assert [kept.path for kept in await list_kept(empty)] == ["/new"]
 
 
 async def test_one_can_be_taken_out_and_is_not_there_any_more(empty: Database) -> None:

@@ -105,7 +105,3 @@ class EventRepository:
         """The end of the feed: whatever is told from now on comes after it."""
         xid: int = await self.connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())")
         return FeedPosition(xid, 0)
-
-    async def make_partitions(self, *, months_ahead: int) -> None:
-        """Have a place for what will happen, in every table that is partitioned by month."""
-        await self.connection.execute("SELECT make_partitions_ahead($1)", months_ahead)

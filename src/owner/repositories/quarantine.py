@@ -1,6 +1,5 @@
 """Webhooks that were set aside, by the database's own functions: all of them, or one owner's."""
 
-from datetime import timedelta
 from typing import ClassVar
 
 from owner.db.database import Connection
@@ -66,10 +65,6 @@ class QuarantineRepository:
         is_gone = await self.connection.fetchval(f"SELECT quarantine_remove{self.scope}($1)", quarantine_id)
         if not is_gone:
             raise _missing(quarantine_id)
-
-    async def prune(self, *, older_than: timedelta) -> int:
-        gone: int = await self.connection.fetchval("SELECT quarantine_prune($1)", older_than)
-        return gone
 
 
 class OwnQuarantineRepository(QuarantineRepository):

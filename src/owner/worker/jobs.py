@@ -60,7 +60,7 @@ async def events_due(services: Services) -> None:
 
 
 async def housekeeping_due(services: Services) -> None:
-    """Partitions ahead of time; old quarantine, job logs and kept answers gone."""
+    """Partitions ahead of time; old months, job logs and kept answers gone."""
     await services.housekeeping.tidy()
 
 
