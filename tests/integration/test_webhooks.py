@@ -361,6 +361,32 @@ async def test_a_body_over_one_megabyte_in_chunks_is_refused_with_413(twilio: Tw
     assert answer.problem["request_id"]
 
 
+@pytest.mark.parametrize("kind", ["inbound", "status"])
+async def test_another_method_is_refused_with_those_that_there_are(
+    twilio: Twilio, acme: Tenant, kind: str
+) -> None:
+    for path in (own_path(acme, kind), f"/webhooks/twilio/{kind}"):
+        async with twilio.session.get(twilio.url + path) as response:
+            problem = await response.json(content_type="application/problem+json")
+
+            assert (response.status, response.headers["allow"]) == (405, "POST")
+            assert problem["request_id"] == response.headers["x-request-id"]
+
+
+async def test_each_answer_to_twilio_carries_an_id_of_its_own_or_the_one_that_came(
+    twilio: Twilio, acme: Tenant
+) -> None:
+    first = await twilio.post(own_path(acme), inbound_pairs(acme), token=acme.auth_token)
+    second = await twilio.post(own_path(acme), inbound_pairs(acme), token=acme.auth_token)
+    named = await twilio.post(
+        own_path(acme), inbound_pairs(acme), token=acme.auth_token, **{"X-Request-Id": "gateway-7"}
+    )
+
+    assert first.status == second.status == named.status == 200
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+    assert named.headers["x-request-id"] == "gateway-7"
+
+
 @pytest.mark.parametrize(
     ("raw", "stored"),
     [

@@ -71,6 +71,17 @@ def test_json_lines_are_json_with_the_bound_ids(capsys: pytest.CaptureFixture[st
     )
 
 
+def test_an_odd_value_spoils_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(log_format="json")
+
+    get_logger("test").info(
+        "something_happened", half_a_character="\ud83d", unknown=CUSTOMER.encode, raw=b"\xff"
+    )
+
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["half_a_character"]) == ("something_happened", "\ud83d")
+
+
 def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(level="WARNING", log_format="json")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -81,14 +81,6 @@ DESCRIPTION: Final = """
 Conversations with your customers over SMS and WhatsApp. Authenticate with `Authorization: Bearer <api key>`;
 errors are `application/problem+json` with a stable `code`; lists are `{"items": [], "next_cursor": null}`.
 """
-_PROBLEM: Final[dict[str, Any]] = {
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-}
-WEBHOOK_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    403: {"description": "Not signed by a connected account.", **_PROBLEM},
-    413: {"description": "Larger than 1 MB.", **_PROBLEM},
-    415: {"description": "Not a form.", **_PROBLEM},
-}
 
 
 def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:
@@ -113,9 +105,10 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAXIMUM_BODY)
     app.add_middleware(DeclaredSize, max_body_size=MAXIMUM_BODY)
     app.add_middleware(RequestId)
+    # First and not as a router of their own: routes are tried one after the other, and most requests are webhooks.
+    app.router.routes[:0] = webhooks.router.routes
     for nouns in REST:
         app.include_router(nouns.router)
-    app.include_router(webhooks.router, responses=WEBHOOK_PROBLEMS)
     app.include_router(health.router)
     docs.install(app)
     describe(app)

@@ -10,7 +10,7 @@ from owner.models.entity import DTO
 from owner.models.errors import DatabaseUnavailable
 from owner.services.health import Health
 
-router = APIRouter(tags=["health"])
+router = APIRouter()
 
 
 class HealthResponse(DTO):
@@ -37,7 +37,7 @@ class HealthResponse(DTO):
         )
 
 
-@router.get("/health", responses={503: {"model": HealthResponse}})
+@router.get("/health", tags=["health"], responses={503: {"model": HealthResponse}})
 async def get_health(services: UseCases, response: Response) -> HealthResponse:
     """200 while messages can be taken in; 503 without a database or with another schema."""
     try:
@@ -48,6 +48,13 @@ async def get_health(services: UseCases, response: Response) -> HealthResponse:
     if not health.is_schema_current:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return HealthResponse.of(health)
+
+
+@router.get("/webhooks/twilio/health", tags=["webhooks"])
+async def get_webhook_health(services: UseCases) -> dict[str, str]:
+    """Whether webhooks can be taken in: 200, or 503 as the REST API says it."""
+    await services.health.check()
+    return {"status": "ok", "public_url": services.public_url}
 
 
 @router.get("/metrics", include_in_schema=False)

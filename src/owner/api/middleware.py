@@ -1,8 +1,8 @@
 """What happens to every request: an id in logs and answer, and a look at the size that it declares."""
 
 import re
+from secrets import token_hex
 from typing import Final
-from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,7 +24,7 @@ class RequestId:
             await self.app(scope, receive, send)
             return
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = given if _REQUEST_ID.match(given) else uuid4().hex.encode()
+        request_id = given if _REQUEST_ID.match(given) else token_hex(16).encode()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

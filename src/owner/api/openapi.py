@@ -52,6 +52,8 @@ def describe(app: FastAPI) -> None:
 
 
 def _complete(schema: dict[str, Any]) -> dict[str, Any]:
+    # REST first, though webhooks are looked for before it.
+    schema["paths"] = dict(sorted(schema["paths"].items(), key=lambda path: not path[0].startswith("/v1/")))
     components = schema["components"]
     components["schemas"]["Problem"] = _problem_schema()
     components["responses"] = {status: _refusal(status) for status in _REFUSALS}

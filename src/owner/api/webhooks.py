@@ -1,13 +1,15 @@
 """What Twilio calls. Raw requests: the signature is over what came, not over what a model made of it."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter
 
 from owner.api.dependencies import UseCases
+from owner.api.openapi import operation_name
+from owner.api.raw_route import RawRoute
 from owner.api.webhook_forms import FORM, INBOUND_FORM, STATUS_FORM, with_key
 from owner.integrations.twilio.forms import account_sid, inbound_message, parse_form, status_callback
 from owner.integrations.twilio.signature import public_url
@@ -16,18 +18,26 @@ from owner.services.catalog import Services
 from owner.services.twilio_accounts import AccountAccess
 from owner.services.webhooks import SignedRequest
 
-router = APIRouter(prefix="/webhooks/twilio", tags=["webhooks"])
-
-EMPTY_TWIML: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+_TWIML: Final = Response('<?xml version="1.0" encoding="UTF-8"?><Response/>', media_type="text/xml")
 RECEIVED: Final = Counter("owner_webhooks_total", "Webhooks by what became of them", ["kind", "outcome"])
+_STORED: Final = RECEIVED.labels("inbound", "stored")
 MAXIMUM_ID: Final = 2**63 - 1
+_PROBLEM: Final[dict[str, Any]] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+}
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    403: {"description": "Not signed by a connected account.", **_PROBLEM},
+    413: {"description": "Larger than 1 MB.", **_PROBLEM},
+    415: {"description": "Not a form.", **_PROBLEM},
+}
 
-
-@router.get("/health")
-async def get_webhook_health(services: UseCases) -> dict[str, str]:
-    """Whether webhooks can be taken in: 200, or 503 as the REST API says it."""
-    await services.health.check()
-    return {"status": "ok", "public_url": services.public_url}
+router = APIRouter(
+    prefix="/webhooks/twilio",
+    tags=["webhooks"],
+    route_class=RawRoute,
+    generate_unique_id_function=operation_name,
+    responses=_PROBLEMS,
+)
 
 
 @router.post("/inbound", response_class=Response, openapi_extra=INBOUND_FORM)
@@ -42,12 +52,14 @@ async def receive_inbound(request: Request, services: UseCases) -> Response:
     signed, signers = await _authenticate(request, services, "inbound")
     inbound = inbound_message(signed.pairs)
     recipient = await services.webhooks.find_recipient(signed, signers, inbound)
-    if recipient is not None:
-        await services.inbound.receive(
-            inbound, owner=recipient.owner, twilio_account_id=recipient.account.twilio_account_id
-        )
-    RECEIVED.labels("inbound", "stored" if recipient else "quarantined").inc()
-    return Response(EMPTY_TWIML, media_type="text/xml")
+    if recipient is None:
+        RECEIVED.labels("inbound", "quarantined").inc()
+        return _TWIML
+    await services.inbound.receive(
+        inbound, owner=recipient.owner, twilio_account_id=recipient.account.twilio_account_id
+    )
+    _STORED.inc()
+    return _TWIML
 
 
 @router.post("/status", response_class=Response, status_code=HTTPStatus.NO_CONTENT, openapi_extra=STATUS_FORM)
@@ -90,10 +102,10 @@ async def _authenticate(
 async def _read(request: Request, services: Services) -> SignedRequest:
     body = await request.body()
     pairs = parse_form(body)
-    path = request.scope.get("raw_path") or request.url.path.encode()
+    path = request.scope.get("raw_path") or request.scope["path"].encode()
     return SignedRequest(
         url=public_url(services.public_url, path, request.scope["query_string"]),
-        path=request.url.path,
+        path=request.scope["path"],
         pairs=pairs,
         signature=request.headers.get("x-twilio-signature"),
         account_sid=account_sid(pairs),

@@ -74,9 +74,9 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
     if body.count(b"&") >= MAXIMUM_FIELDS:
         raise InvalidInput(f"The form has more than {MAXIMUM_FIELDS} fields.")
     pairs = []
-    for field in body.replace(b"+", b" ").split(b"&"):
+    for field in body.replace(b"+", b" ").decode("latin-1").split("&"):  # a character for each byte
         if field:
-            name, _, value = field.partition(b"=")
+            name, _, value = field.partition("=")
             pairs.append((_unquote(name), _unquote(value)))
     return pairs
 
@@ -129,16 +129,17 @@ def status_callback(pairs: Pairs, msg_id: int | None) -> StatusCallback:
     )
 
 
-def _unquote(text: bytes) -> str:
+def _unquote(characters: str) -> str:
     """Percent escapes decoded as quoted-printable, which is the same with another sign and done in C.
 
     The two differ in broken escapes, where the length gives it away, and at bare line breaks.
     """
-    if b"%" in text:
-        raw = a2b_qp(text.replace(b"=", b"=3D").replace(b"%", b"="))
-        is_same = len(raw) == len(text) - 2 * text.count(b"%") and b"\n" not in text and b"\r" not in text
-        text = raw if is_same else unquote_to_bytes(text)
-    return text.decode("utf-8", "replace")
+    if characters.isascii() and "%" not in characters:
+        return characters
+    text = characters.encode("latin-1")
+    raw = a2b_qp(text.replace(b"=", b"=3D").replace(b"%", b"="))
+    is_same = len(raw) == len(text) - 2 * text.count(b"%") and b"\n" not in text and b"\r" not in text
+    return (raw if is_same else unquote_to_bytes(text)).decode("utf-8", "replace")
 
 
 def _storable(pairs: Pairs) -> tuple[Pairs, bool]:
