@@ -34,7 +34,7 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 	--custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all bench bench-ingest bench-closure format lock clean
+.PHONY: help setup demo check test test-all chaos bench bench-ingest bench-closure format lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ test: check ## What CI runs: check and all tests but the slow ones (TESTS=path, 
 
 test-all: check ## As test, with the long runs.
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS) $(TESTS)
+
+chaos: $(DEV_READY) ## Kill, cut and pause everything under load, then check the books (ARGS="--seconds 600 --seed 42").
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 bench: $(DEV_READY) ## Run the benchmarks; each prints its ratio to a yardstick of the same run.
 	@set -e; for script in benchmarks/ingest.py benchmarks/closure.py; do \
