@@ -30,11 +30,13 @@ UV = index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$(PIP_INDEX)}}"; \
 	$(BIN)/uv -q
 PIP = $(BIN)/pip -q
 USE_PIP = echo "uv could not install the lock; trying pip."
+# bandit warns of each line that it was told to let pass, on standard error: that is read where something is wrong.
+BANDIT = $(BIN)/bandit -q -r src -c pyproject.toml
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all chaos bench bench-ingest bench-closure format lock clean
+.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-closure format lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,9 +46,10 @@ setup: $(DEV_READY) ## Install everything into .venv, tools included.
 demo: $(RUNTIME_READY) ## Play one conversation on an embedded Postgres, then serve (ARGS=--exit: stop after it).
 	@$(BIN)/owner demo $(ARGS)
 
-check: $(DEV_READY) ## Formatting, lint, types and import contracts.
+check: $(DEV_READY) ## Formatting, lint, security, types and import contracts.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	@$(BANDIT) 2>/dev/null || $(BANDIT)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -58,6 +61,9 @@ test-all: check ## As test, with the long runs.
 
 chaos: $(DEV_READY) ## Kill, cut and pause everything under load, then check the books (ARGS="--seconds 600 --seed 42").
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+audit: $(DEV_READY) ## Ask whether a locked version has a known hole; says so where no advisory service can be reached.
+	@$(BIN)/pytest -q -rs tests/integration/test_advisories.py
 
 bench: $(DEV_READY) ## Run the benchmarks; each prints its ratio to a yardstick of the same run.
 	@set -e; for script in benchmarks/ingest.py benchmarks/closure.py; do \

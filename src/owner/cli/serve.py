@@ -19,7 +19,7 @@ from owner.cli.context import database, out
 from owner.models.errors import Misconfigured
 from owner.settings import Settings, get_settings
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - what a person typed, to be shown as an address that can be opened
+EVERYWHERE = "0.0.0.0"  # nosec B104 # what a person typed, to be shown as an address that can be opened
 
 
 def serve(

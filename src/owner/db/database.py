@@ -111,7 +111,7 @@ class Database:
         The look-up travels with BEGIN, because it comes before every request.
         """
         find = (
-            f"SELECT set_config('app.owner_id', owner_id::text, true) FROM {token}('\\x{token_hash.hex()}')"  # noqa: S608 - hexadecimal digits
+            f"SELECT set_config('app.owner_id', owner_id::text, true) FROM {token}('\\x{token_hash.hex()}')"  # nosec B608 # hexadecimal digits
         )
         async with self._transaction(f"BEGIN; {find};") as connection:
             yield connection

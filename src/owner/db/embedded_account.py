@@ -45,7 +45,7 @@ class Account:
     ) -> bool:
         """Whether the command went well; it sees nothing of our environment (PGPORT and the like)."""
         becomes_another = os.geteuid() != self.uid
-        finished = subprocess.run(  # noqa: S603 - the commands are ours
+        finished = subprocess.run(  # nosec B603 # the commands are ours
             command,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -91,7 +91,7 @@ def _own_entry() -> pwd.struct_passwd:
             return found
         tool, *words = way.split()
         if (path := shutil.which(tool)) is not None:
-            subprocess.run([path, *words], check=False, capture_output=True)  # noqa: S603 - the words are above
+            subprocess.run([path, *words], check=False, capture_output=True)  # nosec B603 # the words are above
     found = _find(NAME) or _find("nobody")
     if found is None:
         raise PermissionError(f"Postgres can't run as root, and there is neither a user {NAME} nor a nobody")

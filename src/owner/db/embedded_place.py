@@ -22,7 +22,7 @@ from owner.db import embedded_lock as lock
 from owner.db.embedded_account import Account
 
 SHARED = Path("/var/lib/owner")
-SHORT = Path("/tmp")  # noqa: S108 - what is found there is checked for its owner; the same in every environment
+SHORT = Path("/tmp")  # nosec B108 # what is found there is checked for its owner; the same in every environment
 LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")  # bytes; macOS allows 103 for the whole, Linux 107
 PLAIN_PATH = re.compile(r"[\w./~+-]+", re.ASCII)  # needs quotes neither in a URI nor in postgresql.conf
 ABANDONED_AFTER = (

@@ -16,7 +16,7 @@ class LinkPurpose(StrEnum):
     """Why somebody got a link."""
 
     INVITATION = "INVITATION"  # they are new
-    PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105 - they forgot the password; this is none
+    PASSWORD_RESET = "PASSWORD_RESET"  # nosec B105 # they forgot the password; this is none
 
 
 VALID_FOR: Final = {
@@ -60,7 +60,7 @@ class PasswordSet(DTO):
     """A new password, by the token of a link."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"token": "2mVbT5h-example", "password": "a better horse"}]}
+        json_schema_extra={"examples": [{"token": "2mVbT5h-example", "password": "a better horse"}]}  # nosec B105 # an example
     )
 
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,200}$", repr=False)]

@@ -139,7 +139,7 @@ class OwnerCreate(DTO):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"name": "Acme", "email": "ana@acme.example", "password": "correct horse"}]
+            "examples": [{"name": "Acme", "email": "ana@acme.example", "password": "correct horse"}]  # nosec B105 # an example
         }
     )
 

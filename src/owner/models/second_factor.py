@@ -20,7 +20,7 @@ CurrentPassword = Annotated[str, Field(min_length=1, max_length=1024, repr=False
 class SecondFactorEnrol(DTO):
     """Who wants a second factor shows the first one again."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "correct horse"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "correct horse"}]})  # nosec B105 # an example
 
     password: CurrentPassword
 
@@ -50,7 +50,7 @@ class SecondFactorDisable(DTO):
     """Both factors."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"password": "correct horse", "code": "492039"}]}
+        json_schema_extra={"examples": [{"password": "correct horse", "code": "492039"}]}  # nosec B105 # an example
     )
 
     password: CurrentPassword

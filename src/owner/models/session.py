@@ -54,8 +54,8 @@ class SessionCreate(DTO):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"email": "ana@acme.example", "password": "correct horse"},
-                {"email": "ana@acme.example", "password": "correct horse", "totp_code": "492039"},
+                {"email": "ana@acme.example", "password": "correct horse"},  # nosec B105 # an example
+                {"email": "ana@acme.example", "password": "correct horse", "totp_code": "492039"},  # nosec B105 # an example
             ]
         }
     )

@@ -91,7 +91,7 @@ class TwilioAccountCreate(DTO):
             "examples": [
                 {
                     "account_sid": "AC0123456789abcdef0123456789abcdef",
-                    "auth_token": "0123456789abcdef0123456789abcdef",
+                    "auth_token": "0123456789abcdef0123456789abcdef",  # nosec B105 # an example
                     "phone_numbers": ["+551150284400", "whatsapp:+551150284400"],
                     "verify": True,
                 }
@@ -117,7 +117,7 @@ class TwilioAccountUpdate(Update):
         json_schema_extra={
             "examples": [
                 {"add_phone_numbers": ["+551150284401"], "remove_phone_numbers": ["+551150284400"]},
-                {"auth_token": "fedcba9876543210fedcba9876543210", "verify": True},
+                {"auth_token": "fedcba9876543210fedcba9876543210", "verify": True},  # nosec B105 # an example
             ]
         }
     )

@@ -113,7 +113,7 @@ class PasswordChange(DTO):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"current_password": "correct horse", "new_password": "a better horse"}]
+            "examples": [{"current_password": "correct horse", "new_password": "a better horse"}]  # nosec B105 # an example
         }
     )
 

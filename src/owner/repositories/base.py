@@ -40,7 +40,7 @@ class BaseRepository(Generic[E]):
 
     async def find(self, key: int, *, for_update: bool = False) -> E | None:
         lock = " FOR UPDATE" if for_update else ""
-        row = await self.connection.fetchrow(f"SELECT * FROM {self.table} WHERE {self.key} = $1{lock}", key)  # noqa: S608 - names of this class
+        row = await self.connection.fetchrow(f"SELECT * FROM {self.table} WHERE {self.key} = $1{lock}", key)  # nosec B608 # names of this class
         return self.read(row) if row else None
 
     async def find_where(self, **values: object) -> E | None:
@@ -52,7 +52,7 @@ class BaseRepository(Generic[E]):
         """All rows with these values, by key: for what is small by nature."""
         where = " AND ".join(f"{column} = ${place}" for place, column in enumerate(values, 1)) or "true"
         rows = await self.connection.fetch(
-            f"SELECT * FROM {self.table} WHERE {where} ORDER BY {self.key}",  # noqa: S608 - names of this code
+            f"SELECT * FROM {self.table} WHERE {where} ORDER BY {self.key}",  # nosec B608 # names of this code
             *values.values(),
         )
         return [self.read(row) for row in rows]
@@ -73,7 +73,7 @@ class BaseRepository(Generic[E]):
         sql = " AND ".join(f"{condition} ${place}" for place, condition in enumerate(conditions, 1)) or "true"
         size = min(limit, MAXIMUM_PAGE)
         rows = await self.connection.fetch(
-            f"SELECT * FROM {self.table} WHERE {sql} ORDER BY {self.key} DESC LIMIT {size + 1}",  # noqa: S608 - names of this code
+            f"SELECT * FROM {self.table} WHERE {sql} ORDER BY {self.key} DESC LIMIT {size + 1}",  # nosec B608 # names of this code
             *conditions.values(),
         )
         return page_of(
@@ -92,7 +92,7 @@ class BaseRepository(Generic[E]):
         places = ", ".join(f"${place}" for place in range(1, len(values) + 1))
         try:
             row = await self.connection.fetchrow(
-                f"INSERT INTO {self.table} ({columns}) VALUES ({places}) RETURNING *",  # noqa: S608 - names of this code
+                f"INSERT INTO {self.table} ({columns}) VALUES ({places}) RETURNING *",  # nosec B608 # names of this code
                 *values.values(),
             )
         except asyncpg.UniqueViolationError as problem:
@@ -108,7 +108,7 @@ class BaseRepository(Generic[E]):
             del values[identity]
         changes = ", ".join(f"{column} = ${place}" for place, column in enumerate(values, 3))
         result = await self.connection.execute(
-            f"UPDATE {self.table} SET {changes} WHERE owner_id = $1 AND {self.key} = $2",  # noqa: S608 - names of this code
+            f"UPDATE {self.table} SET {changes} WHERE owner_id = $1 AND {self.key} = $2",  # nosec B608 # names of this code
             owner_id,
             key,
             *(_stored(value) for value in values.values()),
@@ -117,7 +117,7 @@ class BaseRepository(Generic[E]):
             raise self.missing(key)
 
     async def delete(self, key: int) -> None:
-        result = await self.connection.execute(f"DELETE FROM {self.table} WHERE {self.key} = $1", key)  # noqa: S608 - names of this class
+        result = await self.connection.execute(f"DELETE FROM {self.table} WHERE {self.key} = $1", key)  # nosec B608 # names of this class
         if result != "DELETE 1":
             raise self.missing(key)
 

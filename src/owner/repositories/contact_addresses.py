@@ -30,7 +30,7 @@ class ContactAddressRepository:
     async def find(self, address: Address, *, for_update: bool = False) -> ContactAddress | None:
         lock = " FOR UPDATE" if for_update else ""
         row = await self.connection.fetchrow(
-            f"SELECT * FROM contact_addresses WHERE address = $1 AND channel = $2{lock}",  # noqa: S608 - a constant
+            f"SELECT * FROM contact_addresses WHERE address = $1 AND channel = $2{lock}",  # nosec B608 # a constant
             address.value,
             address.channel,
         )

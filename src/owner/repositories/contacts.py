@@ -75,7 +75,7 @@ class ContactRepository(BaseRepository[Contact]):
         size = min(limit, MAXIMUM_PAGE)
         order = "name_key, contact_id" if is_by_name else "contact_id DESC"
         rows = await self.connection.fetch(
-            f"SELECT * FROM contacts WHERE {query.sql} ORDER BY {order} LIMIT {size + 1}",  # noqa: S608 - conditions of this module
+            f"SELECT * FROM contacts WHERE {query.sql} ORDER BY {order} LIMIT {size + 1}",  # nosec B608 # conditions of this module
             *query.values,
         )
         return page_of(
@@ -120,13 +120,13 @@ class _Query:
         for word in asked_words(wanted.text) if wanted.text is not None else ():
             first, after = self._place(word), self._place(after_all_that_begin_with(word))
             self.conditions.append(
-                f"contact_id IN (SELECT contact_id FROM contact_words WHERE word >= {first} AND word < {after})"  # noqa: S608 - places of this query
+                f"contact_id IN (SELECT contact_id FROM contact_words WHERE word >= {first} AND word < {after})"  # nosec B608 # places of this query
             )
         if wanted.blocked is not None:
             self.conditions.append(f"blocked_at IS {'NOT ' if wanted.blocked else ''}NULL")
         if wanted.opted_out is not None:
             self.conditions.append(
-                f"{'' if wanted.opted_out else 'NOT '}EXISTS (SELECT FROM contact_addresses AS refusing"
+                f"{'' if wanted.opted_out else 'NOT '}EXISTS (SELECT FROM contact_addresses AS refusing"  # nosec B608 # a word of this module
                 " WHERE refusing.contact_id = contacts.contact_id AND refusing.opted_out_at IS NOT NULL)"
             )
 
@@ -145,7 +145,7 @@ class _Query:
         condition = f"address = {self._place(address.value)}"
         if address.channel != "SMS":
             condition += f" AND channel = {self._place(address.channel)}"
-        self.conditions.append(f"contact_id IN (SELECT contact_id FROM contact_addresses WHERE {condition})")  # noqa: S608 - names of this module
+        self.conditions.append(f"contact_id IN (SELECT contact_id FROM contact_addresses WHERE {condition})")  # nosec B608 # names of this module
 
     def _add_range(self, column: str, beginning: str) -> None:
         after = after_all_that_begin_with(beginning)

@@ -125,14 +125,14 @@ def list_statement(
     direction = "DESC" if order.descends else "ASC"
     by = f"{order.column} {direction}, conv_id {direction}"
     branches = [
-        f"(SELECT {urgency} AS urgency, conversations.* FROM conversations"  # noqa: S608 - words of this code
+        f"(SELECT {urgency} AS urgency, conversations.* FROM conversations"  # nosec B608 # words of this code
         f" WHERE {which}{conditions and f' AND {conditions}'}{_after(order, place, urgency, statement)}"
         f" ORDER BY {by} LIMIT {size})"
         for urgency, which in _stretches(query)
         if place is None or urgency >= place.urgency
     ]
     listed = " UNION ALL ".join(branches)
-    sql = f"SELECT * FROM ({listed}) AS listed ORDER BY urgency, {by} LIMIT {size}" if branches else ""  # noqa: S608 - as above
+    sql = f"SELECT * FROM ({listed}) AS listed ORDER BY urgency, {by} LIMIT {size}" if branches else ""  # nosec B608 # as above
     return sql, statement.values
 
 
@@ -186,7 +186,7 @@ def _narrowed(narrowed: Narrowed, statement: _Statement) -> Iterator[str]:
     for label_id in narrowed.label_ids:
         # A scalar, because Postgres would turn EXISTS into a join that reads the whole table.
         which = f"put.conv_id = conversations.conv_id AND put.label_id = {statement.put(label_id)}"
-        yield f"(SELECT true FROM conversation_labels AS put WHERE {which})"  # noqa: S608 - words of this code
+        yield f"(SELECT true FROM conversation_labels AS put WHERE {which})"  # nosec B608 # words of this code
 
 
 def _after(order: Order, place: Place | None, urgency: int, statement: _Statement) -> str:

@@ -40,7 +40,7 @@ class EncryptedRepository:
         while True:
             beyond = f"AND {of.key} > $1" if after else ""
             rows = await self.connection.fetch(
-                f"SELECT {of.key}, {of.column} FROM {of.table} WHERE {of.column} IS NOT NULL {beyond}"  # noqa: S608 - names of this module
+                f"SELECT {of.key}, {of.column} FROM {of.table} WHERE {of.column} IS NOT NULL {beyond}"  # nosec B608 # names of this module
                 f" ORDER BY {of.key} LIMIT {BATCH} FOR UPDATE",
                 *after,
             )
@@ -51,6 +51,6 @@ class EncryptedRepository:
 
     async def replace(self, of: EncryptedColumn, sealed: Sequence[Sealed]) -> None:
         await self.connection.executemany(
-            f"UPDATE {of.table} SET {of.column} = $2 WHERE {of.key} = $1",  # noqa: S608 - names of this module
+            f"UPDATE {of.table} SET {of.column} = $2 WHERE {of.key} = $1",  # nosec B608 # names of this module
             sealed,
         )

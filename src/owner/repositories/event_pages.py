@@ -102,7 +102,7 @@ class _Scan:
     def page(self, limit: int) -> Sequence[Any]:
         """Statement and values for the first of the wanted events."""
         where = f"WHERE {self._wanted}" if self._wanted else ""
-        sql = f"SELECT * FROM ({self._events('*')} LIMIT {SCAN}) AS stretch {where} {self._ordered} LIMIT {limit}"  # noqa: S608 - names and numbers of this code
+        sql = f"SELECT * FROM ({self._events('*')} LIMIT {SCAN}) AS stretch {where} {self._ordered} LIMIT {limit}"  # nosec B608 # names and numbers of this code
         return sql, *self._values
 
     def last(self) -> Sequence[Any]:
@@ -121,7 +121,7 @@ class _Scan:
         return wanted
 
     def _events(self, columns: str) -> str:
-        return f"SELECT {columns} FROM events WHERE {self._stretch} {self._ordered}"  # noqa: S608 - names and numbers of this code
+        return f"SELECT {columns} FROM events WHERE {self._stretch} {self._ordered}"  # nosec B608 # names and numbers of this code
 
     @property
     def _ordered(self) -> str:

@@ -54,13 +54,13 @@ class JobRepository:
     async def count_of_owner(self, owner_id: int) -> int:
         """How many jobs there are for one owner, in whatever state."""
         count: int = await self.connection.fetchval(
-            f"SELECT count(*) FROM jobs.pgqueuer WHERE {_OF_OWNER}",  # noqa: S608 - a constant of this module
+            f"SELECT count(*) FROM jobs.pgqueuer WHERE {_OF_OWNER}",  # nosec B608 # a constant of this module
             owner_id,
         )
         return count
 
     async def erase_of_owner(self, owner_id: int) -> None:
-        await self.connection.execute(f"DELETE FROM jobs.pgqueuer WHERE {_OF_OWNER}", owner_id)  # noqa: S608
+        await self.connection.execute(f"DELETE FROM jobs.pgqueuer WHERE {_OF_OWNER}", owner_id)  # nosec B608 # as above
 
     async def prune_log(self, *, older_than: timedelta) -> None:
         await self.connection.execute(

@@ -28,7 +28,7 @@ class MessageRepository(BaseRepository[Message]):
         )
         beginning = LARGEST if newest_first else 0
         rows = await self.connection.fetch(
-            f"SELECT * FROM messages WHERE conv_id = $1 AND seq {sign} $2 ORDER BY seq {direction} LIMIT $3",  # noqa: S608 - words of this code
+            f"SELECT * FROM messages WHERE conv_id = $1 AND seq {sign} $2 ORDER BY seq {direction} LIMIT $3",  # nosec B608 # words of this code
             conv_id,
             beginning if cursor is None else read_cursor(cursor, name),
             size + 1,
@@ -45,7 +45,7 @@ class MessageRepository(BaseRepository[Message]):
     async def find_by_sid(self, provider_sid: str, *, for_update: bool = False) -> Message | None:
         lock = " FOR UPDATE" if for_update else ""
         row = await self.connection.fetchrow(
-            f"SELECT * FROM messages WHERE provider_sid = $1{lock}",  # noqa: S608 - a constant
+            f"SELECT * FROM messages WHERE provider_sid = $1{lock}",  # nosec B608 # a constant
             provider_sid,
         )
         return self.read(row) if row else None

@@ -37,7 +37,7 @@ class QuarantineRepository:
 
     async def list_latest(self, *, limit: int, before_id: int | None = None) -> list[QuarantinedRequest]:
         rows = await self.connection.fetch(
-            f"SELECT * FROM quarantine_list{self.scope}($1, $2)",  # noqa: S608 - a constant
+            f"SELECT * FROM quarantine_list{self.scope}($1, $2)",  # nosec B608 # a constant
             before_id,
             limit,
         )
@@ -53,7 +53,7 @@ class QuarantineRepository:
     async def get(self, quarantine_id: int) -> QuarantinedRequest:
         """One webhook; raises `NotFound`."""
         row = await self.connection.fetchrow(
-            f"SELECT * FROM quarantine_get{self.scope}($1)",  # noqa: S608 - a constant
+            f"SELECT * FROM quarantine_get{self.scope}($1)",  # nosec B608 # a constant
             quarantine_id,
         )
         if row is None:

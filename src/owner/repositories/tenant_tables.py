@@ -67,7 +67,7 @@ class TenantTableRepository:
 
     async def count(self, table: str) -> int:
         count: int = await self.connection.fetchval(
-            f"SELECT count(*) FROM {table}",  # noqa: S608 - a name of the catalogue
+            f"SELECT count(*) FROM {table}",  # nosec B608 # a name of the catalogue
             timeout=_PATIENCE,
         )
         return count
@@ -84,9 +84,9 @@ class TenantTableRepository:
         query = (
             _SQL["cursors"]
             if table.name == _CURSORS
-            else f"SELECT {columns} FROM {table.name} ORDER BY {', '.join(table.key)}"  # noqa: S608 - names of the catalogue
+            else f"SELECT {columns} FROM {table.name} ORDER BY {', '.join(table.key)}"  # nosec B608 # names of the catalogue
         )
-        async for row in self._stream(f"SELECT row_to_json(kept)::text FROM ({query}) AS kept"):  # noqa: S608
+        async for row in self._stream(f"SELECT row_to_json(kept)::text FROM ({query}) AS kept"):  # nosec B608 # as above
             yield row
 
     async def stored_media(self) -> AsyncIterator[int]:
@@ -137,7 +137,7 @@ class TenantTableRepository:
     async def point(self, table: TenantTable, column: str, references: Mapping[int, int]) -> None:
         """Set a reference of rows to rows of the same table, which had to wait until both were there."""
         await self.connection.execute(
-            f"UPDATE {table.name} SET {column} = given.reference"  # noqa: S608 - names of the catalogue
+            f"UPDATE {table.name} SET {column} = given.reference"  # nosec B608 # names of the catalogue
             f" FROM unnest($1::bigint[], $2::bigint[]) AS given (id, reference) WHERE {table.key[-1]} = given.id",
             [*references],
             [*references.values()],
@@ -165,7 +165,7 @@ class TenantTableRepository:
     async def forget_self_references(self, table: TenantTable) -> None:
         for column in table.self_references:
             await self.connection.execute(
-                f"UPDATE {table.name} SET {column} = NULL WHERE {column} IS NOT NULL",  # noqa: S608
+                f"UPDATE {table.name} SET {column} = NULL WHERE {column} IS NOT NULL",  # nosec B608 # names of the catalogue
                 timeout=_PATIENCE,
             )
 
@@ -177,10 +177,10 @@ class TenantTableRepository:
         """
         await self.connection.execute("SET LOCAL enable_seqscan = off")
         # In a partitioned table a place names a row in each partition: more of the owner's rows, which go anyway.
-        places = f"SELECT ctid FROM {table.name} LIMIT $1"  # noqa: S608 - a name of the catalogue
+        places = f"SELECT ctid FROM {table.name} LIMIT $1"  # nosec B608 # a name of the catalogue
         try:
             result = await self.connection.execute(
-                f"DELETE FROM {table.name} WHERE ctid = ANY (ARRAY({places}))",  # noqa: S608 - as above
+                f"DELETE FROM {table.name} WHERE ctid = ANY (ARRAY({places}))",  # nosec B608 # as above
                 _DELETE,
                 timeout=_PATIENCE,
             )
@@ -250,7 +250,7 @@ def _insert(table: TenantTable, *, skips_taken: bool) -> str:
         FROM ROWS FROM (jsonb_array_elements($1::text::jsonb), jsonb_array_elements($2::text::jsonb)) AS given (line, patch)
         CROSS JOIN LATERAL jsonb_populate_record(NULL::{table.name}, (line->'row') || patch) AS kept
         {conflict}
-    """  # noqa: S608 - names of the catalogue
+    """  # nosec B608 # names of the catalogue
 
 
 def _json(values: Sequence[Mapping[str, Any]]) -> str:

@@ -217,7 +217,7 @@ class WebhookDeliveryRepository(BaseRepository[WebhookDelivery]):
             FROM chosen WHERE again.delivery_id = chosen.delivery_id AND again.created_at = chosen.created_at
               AND again.endpoint_id = $1
             RETURNING again.delivery_id
-            """,  # noqa: S608 - words of this code
+            """,  # nosec B608 # words of this code
             endpoint_id,
             wanted.since,
             wanted.until,
@@ -282,7 +282,7 @@ def listing(
                attempts, next_attempt_at, claimed_until, finished_at, last_status, last_error, created_at
         FROM webhook_deliveries WHERE {" AND ".join(conditions)}
         ORDER BY created_at DESC, delivery_id DESC LIMIT {size + 1}
-        """  # noqa: S608 - words of this code
+        """  # nosec B608 # words of this code
     return sql, values
 
 

@@ -59,7 +59,7 @@ class UserService:
                     "email": create.email,
                     "name": create.name,
                     "role": create.role,
-                    "password_hash": None,
+                    "password_hash": None,  # nosec B105 # none until they choose one
                 }
             )
             return user, await self._send_invitation(connection, caller, user)
