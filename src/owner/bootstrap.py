@@ -15,6 +15,7 @@ from owner.integrations.smtp import SmtpMailer, SmtpServer
 from owner.integrations.twilio.client import TwilioGateway
 from owner.integrations.twilio.errors import explain
 from owner.integrations.twilio.forms import account_sid, inbound_message
+from owner.integrations.twilio.log import TwilioMessageLog
 from owner.integrations.twilio.rate import SenderRates
 from owner.integrations.twilio.setup import TwilioChannelSetup
 from owner.integrations.twilio.signature import verify
@@ -68,6 +69,7 @@ from owner.services.platform_keys import PlatformKeyService
 from owner.services.ports import Clock, MessageGateway
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
+from owner.services.reconciliation import ReconciliationService
 from owner.services.reports import ReportService
 from owner.services.search import SearchReader, SearchService
 from owner.services.second_factor import SecondFactorCodes, SecondFactorService
@@ -169,6 +171,7 @@ async def open_services(
             await services.inbound.aclose()
             await services.webhook_courier.aclose()
             await services.channel_setup.aclose()
+            await services.reconciliation.message_log.aclose()
             await services.rate_limits.aclose()
     finally:
         await gateway.aclose()
@@ -209,15 +212,17 @@ def wire(
     courier = WebhookCourier(
         database, clock=clock, secrets_box=box, sender=HttpWebhookSender(allowed=networks)
     )
+    channel_setup = ChannelSetupService(
+        database, twilio=twilio, setup=TwilioChannelSetup(settings.twilio_api_url)
+    )
+    delivery_statuses = DeliveryStatusService(database, clock=clock)
     event_feed = EventFeedService(database, clock=clock, readers=_event_readers(clock, courier))
     return Services(
         database=database,
         public_url=public_url,
         trusted_proxies=TrustedProxies.parse(settings.trusted_proxies),
         access=AccessService(database, clock=clock),
-        channel_setup=ChannelSetupService(
-            database, twilio=twilio, setup=TwilioChannelSetup(settings.twilio_api_url)
-        ),
+        channel_setup=channel_setup,
         closure_trial=ClosureTrialService(database, detector=detector),
         account=account,
         api_keys=ApiKeyService(database, clock=clock),
@@ -246,7 +251,7 @@ def wire(
         conversation_views=ConversationViewService(database),
         conversations=conversations,
         deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
-        delivery_statuses=DeliveryStatusService(database, clock=clock),
+        delivery_statuses=delivery_statuses,
         event_feed=event_feed,
         event_follower=EventFollower(database, event_feed),
         event_list=EventListService(database),
@@ -268,6 +273,15 @@ def wire(
         password_resets=PasswordResetService(database, links=links, rate_limits=limits),
         platform_keys=PlatformKeyService(database, clock=clock),
         rate_limits=limits,
+        reconciliation=ReconciliationService(
+            database,
+            clock=clock,
+            twilio=twilio,
+            message_log=TwilioMessageLog(settings.twilio_api_url),
+            inbound=inbound,
+            statuses=delivery_statuses,
+            channel_setup=channel_setup,
+        ),
         reports=ReportService(database, clock=clock, explains=explain),
         second_factor=SecondFactorService(
             database, clock=clock, secrets_box=box, account=account, codes=codes

@@ -101,6 +101,7 @@ DEFINER_FUNCTIONS = {
     "directory_account_by_webhook_key": "owner_directory",
     "directory_accounts_by_sid": "owner_directory",
     "directory_api_key": "owner_directory",
+    "directory_connected_accounts": "owner_directory",
     "directory_due_conversations": "owner_directory",
     "directory_due_webhook_endpoints": "owner_directory",
     "directory_one_time_link": "owner_directory",

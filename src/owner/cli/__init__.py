@@ -14,6 +14,7 @@ from owner.cli import (
     migrate,
     platform_key,
     quarantine,
+    reconcile,
     secrets,
     serve,
     simulator,
@@ -36,6 +37,7 @@ app.command("demo")(demo.demo)
 app.command("simulator")(simulator.simulator)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+app.command("reconcile")(reconcile.reconcile)
 app.add_typer(db.app, name="db", help="The database: its URL, stopping the embedded one.")
 app.add_typer(tenant.app, name="tenant", help="Set up tenants.")
 app.add_typer(platform_key.app, name="platform-key", help="Keys for programs that create and suspend owners.")

@@ -260,17 +260,25 @@ class Conversation(Entity):
     def is_within_grace(self, *, now: datetime) -> bool:
         return self.closed_at is not None and now < self.closed_at + self.reopen_grace
 
-    def note_inbound(self, *, at: datetime) -> int:
-        """The customer wrote: their turn ends, ours begins. Returns the message's sequence number."""
-        self.last_inbound_at = at
-        self.waiting_since = self.waiting_since or at
+    def note_inbound(self, *, at: datetime, written_at: datetime | None = None) -> int:
+        """The customer wrote: their turn ends, ours begins. Returns the message's sequence number.
+
+        `written_at` is earlier where we learn of it late: the reply window and the wait count from there.
+        """
+        self.last_inbound_at = written_at or at
+        self.waiting_since = self.waiting_since or self.last_inbound_at
         self.idle_at = None
         return self._next_seq(at)
 
-    def note_after_closure(self, *, at: datetime) -> int:
+    def note_after_closure(self, *, at: datetime, written_at: datetime | None = None) -> int:
         """A thanks or goodbye that is kept with the closed conversation and wakes nobody."""
+        self.last_inbound_at = written_at or at
+        return self.note_overtaken(at=at)
+
+    def note_overtaken(self, *, at: datetime) -> int:
+        """A message that we learn of after the customer's next one: it is kept, and changes nothing else."""
         self.last_seq += 1
-        self.last_inbound_at = self.updated_at = at
+        self.updated_at = at
         return self.last_seq
 
     def answer_times(self, *, written_by: MessageOwner, at: datetime) -> dict[str, float]:

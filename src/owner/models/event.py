@@ -16,6 +16,7 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "canned_reply.updated": "a canned reply changed",
     "channel.connected": "a Twilio account was connected",
     "channel.disconnected": "a Twilio account was disconnected",
+    "channel.drifted": "Twilio delivers messages of some of an account's numbers elsewhere; `subjects` says of how many",
     "channel.paused": "Twilio refused an account's credentials: sending waits",
     "channel.updated": "a Twilio account changed",
     "closure.cleared": "a suspicion that the customer is done came to nothing",

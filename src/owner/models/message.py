@@ -123,6 +123,9 @@ class InboundMessage(Entity):
     button: str | None = None  # payload of a pressed button or chosen list item
     opt_out_type: str | None = None
     messaging_service_sid: str | None = None
+    written_at: Moment | None = (
+        None  # where nobody told when it was written, and the provider's log was asked
+    )
     metadata: dict[str, Any] = Field(default_factory=dict)
 
     @cached_property

@@ -37,6 +37,8 @@ class TwilioAccount(Entity):
     paused_at: Moment | None = None
     paused_reason: str | None = None
     disconnected_at: Moment | None = None
+    reconciled_until: Moment | None = None  # what the provider's log has up to here is here too
+    drifted_at: Moment | None = None  # since then the provider delivers some messages to another URL
     created_at: Moment
     updated_at: Moment
 
@@ -70,6 +72,7 @@ class TwilioAccount(Entity):
         """Keep nothing that opens anything."""
         self.auth_token_encrypted = self.previous_auth_token_encrypted = None
         self.messaging_service_sid = self.paused_at = self.paused_reason = None
+        self.reconciled_until = self.drifted_at = None
         self.disconnected_at = self.updated_at = at
 
 
@@ -153,6 +156,12 @@ class TwilioAccountResponse(DTO):
     status_url: str
     paused_at: Moment | None
     paused_reason: str | None
+    reconciled_until: Moment | None = Field(
+        description="Up to here everything in Twilio's log of messages is known to be here too."
+    )
+    drifted_at: Moment | None = Field(
+        description="Since when Twilio delivers messages of some number elsewhere; `POST …/verify` says which."
+    )
     created_at: Moment
     updated_at: Moment
 

@@ -26,6 +26,10 @@ class Directory:
     async def account_by_webhook_key(self, webhook_key: str) -> list[Key]:
         return await self._keys("SELECT * FROM directory_account_by_webhook_key($1)", webhook_key)
 
+    async def connected_accounts(self) -> list[Key]:
+        """Those of owners who are not suspended."""
+        return await self._keys("SELECT * FROM directory_connected_accounts()")
+
     async def users_by_email(self, email_hash: bytes) -> list[Key]:
         return await self._keys("SELECT * FROM directory_users_by_email($1)", email_hash)
 

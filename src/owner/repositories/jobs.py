@@ -24,12 +24,17 @@ class JobRepository:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def enqueue(self, name: str, *, after: timedelta | None = None, **ids: int | str) -> None:
+    async def enqueue(
+        self, name: str, *, after: timedelta | None = None, once: bool = False, **ids: int | str
+    ) -> None:
         """Ask a worker to run the job `name` with these ids, once the transaction is committed.
 
-        What is no number is a word of ours or a hash: nothing here is kept from anybody by row level security.
+        With `once` nothing is added while the same job waits or runs. What is no number is a word of ours or a
+        hash: nothing here is kept from anybody by row level security.
         """
-        await self._queries.enqueue(name, to_json(ids), execute_after=after)
+        payload = to_json(ids)
+        key = f"{name} {payload.decode()}" if once else None
+        await self._queries.enqueue(name, payload, execute_after=after, dedupe_key=key, on_conflict="skip")
 
     async def enqueue_all(self, jobs: Sequence[tuple[str, Mapping[str, int]]]) -> None:
         """As `enqueue`, for several jobs at once: names, each with its ids."""

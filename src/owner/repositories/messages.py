@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from owner.models.entity import Page
+from owner.models.enums import DeliveryStatus
 from owner.models.errors import MessageNotFound, OwnerError
 from owner.models.message import Message
 from owner.repositories.base import MAXIMUM_PAGE, BaseRepository, page_of, read_cursor, write_cursor
@@ -56,6 +57,13 @@ class MessageRepository(BaseRepository[Message]):
             "SELECT provider_sid FROM messages WHERE provider_sid = ANY ($1)", provider_sids
         )
         return {row["provider_sid"] for row in rows}
+
+    async def statuses_by_sid(self, provider_sids: list[str]) -> dict[str, DeliveryStatus]:
+        """How far those of the messages got that are here."""
+        rows = await self.connection.fetch(
+            "SELECT provider_sid, delivery_status FROM messages WHERE provider_sid = ANY ($1)", provider_sids
+        )
+        return {row["provider_sid"]: DeliveryStatus(row["delivery_status"]) for row in rows}
 
     async def claim_next_unsent(self, conv_id: int, *, now: datetime) -> Message | None:
         """Lock the first message of a conversation that waits to be sent.

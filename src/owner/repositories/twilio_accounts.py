@@ -145,6 +145,24 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
         )
         return result == "UPDATE 1"
 
+    async def note_reconciled(self, twilio_account_id: int, *, until: datetime) -> None:
+        """Remember how far the account was compared; never back, should two have compared it at once."""
+        await self.connection.execute(
+            "UPDATE twilio_accounts SET reconciled_until = GREATEST(reconciled_until, $2) WHERE twilio_account_id = $1",
+            twilio_account_id,
+            until,
+        )
+
+    async def note_drift(self, twilio_account_id: int, *, at: datetime | None) -> bool:
+        """Note since when messages go elsewhere, None for not any more; say whether that is new."""
+        result = await self.connection.execute(
+            "UPDATE twilio_accounts SET drifted_at = $2"
+            " WHERE twilio_account_id = $1 AND (drifted_at IS NULL) != ($2::timestamptz IS NULL)",
+            twilio_account_id,
+            at,
+        )
+        return result == "UPDATE 1"
+
     def missing(self, key: int) -> OwnerError:
         return TwilioAccountNotFound(key)
 

@@ -69,13 +69,22 @@ class Arrival:
         is_word_of_consent = intent is OptOutIntent.STOP or (
             intent is OptOutIntent.START and self._is_opted_out
         )
-        if conversation.is_open and not is_word_of_consent:
+        if conversation.is_open and not is_word_of_consent and not self.is_late:
             self._detect_closure(conversation, message, after=silence)
         if conversation not in self.changes.opened:
             self.changes.changed.append(conversation)
         for touched in (*self.changes.changed, *self.changes.opened):
             self.changes.events.extend(touched.take_events())
         self._conversation = conversation
+
+    @property
+    def is_late(self) -> bool:
+        """Whether nobody was told when it was written: it may have been overtaken, so it closes nothing."""
+        return self.inbound.written_at is not None
+
+    @property
+    def written_at(self) -> datetime:
+        return min(self.inbound.written_at or self.at, self.at)
 
     @property
     def customer_language(self) -> str | None:
@@ -133,9 +142,9 @@ class Arrival:
         if latest is None:
             return self._open(contact_id, previous=None)
         was_due = latest.settle(now=self.at)
-        if latest.is_open or self._is_goodbye_to(latest):
+        if latest.is_open or self._is_overtaken(latest) or self._is_goodbye_to(latest):
             return latest
-        if latest.can_be_reopened_by_customer(now=self.at):
+        if latest.can_be_reopened_by_customer(now=self.written_at):
             latest.reopen(by=CUSTOMER, reason="the customer wrote again within the grace period", at=self.at)
             return latest
         if was_due:
@@ -150,9 +159,14 @@ class Arrival:
             conversation.fail(reason=BLOCKED, by=SYSTEM, at=self.at)
         return conversation
 
+    def _is_overtaken(self, conversation: Conversation) -> bool:
+        """Whether the customer has written again since: nobody waits for an answer to this one any more."""
+        last = conversation.last_inbound_at
+        return self.is_late and last is not None and last > self.written_at
+
     def _is_goodbye_to(self, closed: Conversation) -> bool:
         return (
-            closed.is_within_grace(now=self.at)
+            closed.is_within_grace(now=self.written_at)
             and not self.inbound.attachments
             and is_courtesy(self.inbound.content)
         )
@@ -181,11 +195,12 @@ class Arrival:
 
     def _append(self, conversation: Conversation) -> Message:
         is_after_closure = not conversation.is_open
-        seq = (
-            conversation.note_after_closure(at=self.at)
-            if is_after_closure
-            else conversation.note_inbound(at=self.at)
-        )
+        if self._is_overtaken(conversation):
+            seq = conversation.note_overtaken(at=self.at)
+        elif is_after_closure:
+            seq = conversation.note_after_closure(at=self.at, written_at=self.written_at)
+        else:
+            seq = conversation.note_inbound(at=self.at, written_at=self.written_at)
         message = Message(
             owner_id=self.owner.owner_id,
             msg_id=self.known.new_msg_id,
@@ -219,11 +234,15 @@ class Arrival:
         return self.known.address is not None and self.known.address.is_opted_out
 
     def _apply_consent(self, intent: OptOutIntent, message: Message) -> None:
-        """Note STOP; note START only from somebody who is opted out, because "sim" also answers questions."""
+        """Note STOP; note START only from somebody who is opted out, because "sim" also answers questions.
+
+        A late START that was written before the opt-out takes nothing back.
+        """
         opted_out = intent is OptOutIntent.STOP
         address = self.changes.addresses[-1] if self.changes.addresses else self.known.address
         assert address is not None
-        if not address.is_changed_by(intent):
+        is_outdated = not opted_out and (address.opted_out_at or self.written_at) > self.written_at
+        if is_outdated or not address.is_changed_by(intent):
             return
         source = ConsentSource.PROVIDER if self.inbound.opt_out_type else ConsentSource.WORD
         evidence: dict[str, Any] = {

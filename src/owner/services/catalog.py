@@ -43,6 +43,7 @@ from owner.services.password_resets import PasswordResetService
 from owner.services.platform_keys import PlatformKeyService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService
+from owner.services.reconciliation import ReconciliationService
 from owner.services.reports import ReportService
 from owner.services.search import SearchService
 from owner.services.second_factor import SecondFactorService
@@ -108,6 +109,7 @@ class Services:
     platform_keys: PlatformKeyService
     quarantine: QuarantineService
     rate_limits: RateLimitService
+    reconciliation: ReconciliationService
     reports: ReportService
     second_factor: SecondFactorService
     secret_rotation: SecretRotationService

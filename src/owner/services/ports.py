@@ -1,11 +1,12 @@
 """What the use cases need from outside, as protocols; `bootstrap` says who fulfils them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from owner.models.enums import DeliveryStatus
+from owner.models.message import InboundMessage, StatusCallback
 from owner.models.webhook_delivery import WebhookAnswer
 
 
@@ -96,6 +97,28 @@ class MessageGateway(Protocol):
             ProviderError: it can't be had (`permanent`), is too large (`permanent`), or not now.
             OutcomeUnknown: no answer came.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedMessage:
+    """An entry of the provider's log; `callback` is what a status callback would say, None for an inbound one."""
+
+    provider_sid: str
+    at: datetime
+    callback: StatusCallback | None
+    resource: Mapping[str, Any] = field(repr=False)
+
+
+class MessageLog(Protocol):
+    """Everything that went over an account; each method raises `ProviderError` or `OutcomeUnknown`."""
+
+    def list_since(self, since: datetime, credentials: Credentials) -> AsyncIterator[Sequence[LoggedMessage]]:
+        """Page after page, newest first; a page may be empty."""
+
+    async def read(self, logged: LoggedMessage, credentials: Credentials) -> InboundMessage:
+        """An inbound message as its webhook would have told it; raises `InvalidInput` where it is none."""
+
+    async def aclose(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,8 @@ class TwilioSettingsService:
             status_url=self.twilio.status_url(account),
             paused_at=account.paused_at,
             paused_reason=account.paused_reason,
+            reconciled_until=account.reconciled_until,
+            drifted_at=account.drifted_at,
             created_at=account.created_at,
             updated_at=account.updated_at,
         )

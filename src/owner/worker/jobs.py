@@ -44,6 +44,11 @@ async def contact_erased(services: Services, *, owner_id: int, contact_id: int) 
         raise RetryRequested(delay=STORE_RETRY, reason=type(problem).__name__) from problem
 
 
+async def account_due(services: Services, *, owner_id: int, twilio_account_id: int) -> None:
+    """Compare an account with Twilio's log of messages."""
+    await services.reconciliation.reconcile(owner_id, twilio_account_id)
+
+
 async def conversations_due(services: Services) -> None:
     """End what is over-age or idle."""
     await services.timeouts.sweep()
@@ -59,6 +64,11 @@ async def events_due(services: Services) -> None:
     await services.event_feed.sweep()
 
 
+async def accounts_due(services: Services) -> None:
+    """Have every account compared, each for itself, so that a slow one holds up nobody."""
+    await services.reconciliation.plan()
+
+
 async def housekeeping_due(services: Services) -> None:
     """Partitions ahead of time; old months, job logs and kept answers gone."""
     await services.housekeeping.tidy()
@@ -70,11 +80,16 @@ JOBS: Final[dict[str, Job]] = {
     "password_reset_asked": password_reset_asked,
     "link_wanted": link_wanted,
     "contact_erased": contact_erased,
+    "account_due": account_due,
 }
+
+AT_ONCE: Final = {"account_due": 8}  # of all workers together: such a job may wait long for Twilio
+
 
 SCHEDULES: Final[dict[str, tuple[str, Callable[[Services], Awaitable[None]]]]] = {
     "conversations_due": ("* * * * * */30", conversations_due),
     "outbox_due": ("* * * * * */5", outbox_due),
     "events_due": ("* * * * * */30", events_due),
+    "accounts_due": ("43 * * * *", accounts_due),
     "housekeeping_due": ("17 * * * *", housekeeping_due),
 }

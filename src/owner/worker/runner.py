@@ -14,6 +14,7 @@ from pydantic_core import from_json
 from owner.logs import get_logger
 from owner.repositories.jobs import queue_over
 from owner.services.catalog import Services
+from owner.worker import jobs
 from owner.worker.jobs import JOBS, SCHEDULES
 
 log = get_logger(__name__)
@@ -58,7 +59,9 @@ def _queuer(services: Services) -> PgQueuer:
     queuer = PgQueuer(driver, queries=queue_over(driver))
     for name, job in JOBS.items():
         executor = partial(DatabaseRetryEntrypointExecutor, max_attempts=5)
-        queuer.entrypoint(name, executor_factory=executor)(partial(_run_job, services, job))
+        queuer.entrypoint(name, executor_factory=executor, concurrency_limit=jobs.AT_ONCE.get(name, 0))(
+            partial(_run_job, services, job)
+        )
     for name, (expression, task) in SCHEDULES.items():
         queuer.schedule(name, expression, clean_old=True)(partial(_run_schedule, services, task))
     return queuer

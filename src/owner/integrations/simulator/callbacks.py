@@ -61,7 +61,8 @@ class Carrier:
 
     async def _report(self, message: Message, status: str, tricks: Mapping[FaultKind, float]) -> None:
         account = self.store.accounts.get(message.account_sid)
-        if message.status_callback is None or account is None:
+        is_lost = FaultKind.CALLBACKS_LOST in tricks
+        if is_lost or message.status_callback is None or account is None:
             return
         for _ in range(2 if FaultKind.CALLBACKS_DOUBLED in tricks else 1):
             answer = await self.webhooks.post(

@@ -1,4 +1,4 @@
-"""Misfortunes on request: each armed fault strikes the next creates that it matches."""
+"""Misfortunes on request: each armed fault strikes the next creates, or customers' messages, that it matches."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -24,6 +24,8 @@ class FaultKind(StrEnum):
     CALLBACKS_DOUBLED = "callbacks_doubled"
     CALLBACKS_REVERSED = "callbacks_reversed"
     CALLBACKS_FIRST = "callbacks_first"  # awaited before the create is answered
+    CALLBACKS_LOST = "callbacks_lost"  # none is posted
+    WEBHOOK_LOST = "webhook_lost"  # a customer's message to `to` is logged, and not posted
 
 
 BEFORE_ACCEPTING: Final = frozenset(
@@ -42,6 +44,7 @@ CALLBACKS: Final = (
     FaultKind.CALLBACKS_DOUBLED,
     FaultKind.CALLBACKS_REVERSED,
     FaultKind.CALLBACKS_FIRST,
+    FaultKind.CALLBACKS_LOST,
 )
 DEFAULT_DELAY: Final = {  # seconds
     FaultKind.HTTP_429: 1.0,

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from owner.integrations.simulator import opt_outs
 from owner.integrations.simulator.context import World
+from owner.integrations.simulator.faults import FaultKind
 from owner.integrations.simulator.inbound import inbound_pairs
 from owner.integrations.simulator.resources import API
 from owner.integrations.simulator.store import Account, Media, Message, new_sid
@@ -21,13 +22,15 @@ class NumberUnknown(LookupError):
 async def write(
     world: World, customer: str, writing: Writing, *, base_url: str
 ) -> tuple[Message, Answer | None]:
-    """Post the webhook; the answer is None when the number has no inbound URL."""
+    """Post the webhook; the answer is None when the number has no inbound URL, or a fault loses it."""
     account = world.store.account_by_number.get(writing.to)
     if account is None:
         raise NumberUnknown(writing.to)
     message = world.store.messages.get(writing.message_sid or "")
     if message is None:
         message = _receive(world, account, customer, writing, base_url)
+    if world.faults.take(frozenset({FaultKind.WEBHOOK_LOST}), writing.to):
+        return message, None
     return message, await _post(world, account, message)
 
 

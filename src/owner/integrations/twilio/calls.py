@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
@@ -95,6 +95,12 @@ def moment(text: object) -> datetime | None:
     except (ValueError, OverflowError, IndexError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def next_path(page: Mapping[str, Any]) -> str | None:
+    """Where a list goes on; it stays on the API's own host."""
+    path = page.get("next_page_uri")
+    return path if isinstance(path, str) and path.startswith(f"/{VERSION}/") else None
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

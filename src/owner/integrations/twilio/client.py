@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from owner.integrations.twilio import errors
-from owner.integrations.twilio.calls import TWILIO, VERSION, Pairs, TwilioCalls, moment
+from owner.integrations.twilio.calls import TWILIO, VERSION, Pairs, TwilioCalls, moment, next_path
 from owner.integrations.twilio.media import MediaFetcher
 from owner.integrations.twilio.statuses import delivery_status
 from owner.integrations.twilio.transport import Reach
@@ -93,7 +93,7 @@ class TwilioGateway:
             if answer.content is None or not isinstance(page, list):
                 raise OutcomeUnknown(http_status=answer.status)
             items += [item for item in page if isinstance(item, dict)]
-            path = _next_path(answer.content)
+            path = next_path(answer.content)
             if path is None:
                 break
         return items
@@ -130,12 +130,6 @@ def _sent_message(item: Mapping[str, Any]) -> SentMessage | None:
         created_at=moment(item.get("date_created")),
         error_code=_whole_number(item.get("error_code")),
     )
-
-
-def _next_path(page: Mapping[str, Any]) -> str | None:
-    """Where the list goes on; it stays on the API's own host."""
-    path = page.get("next_page_uri")
-    return path if isinstance(path, str) and path.startswith(f"/{VERSION}/") else None
 
 
 def _whole_number(value: object) -> int | None:

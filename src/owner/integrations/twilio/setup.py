@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from owner.integrations.twilio.calls import TWILIO, VERSION, TwilioCalls
+from owner.integrations.twilio.calls import TWILIO, VERSION, TwilioCalls, next_path
 from owner.models.errors import OutcomeUnknown, ProviderError
 from owner.services.ports import Credentials, ProviderWebhook
 
@@ -35,7 +35,7 @@ class TwilioChannelSetup:
             if answer.content is None or not isinstance(page, list):
                 raise OutcomeUnknown(http_status=answer.status)
             found += [_number_webhook(item) for item in page if isinstance(item, dict)]
-            path = _next_path(answer.content)
+            path = next_path(answer.content)
             if path is None:
                 break
         return found
@@ -101,9 +101,3 @@ def _number_webhook(item: Mapping[str, Any]) -> ProviderWebhook:
 def _text(item: Mapping[str, Any], name: str) -> str | None:
     value = item.get(name)
     return value if isinstance(value, str) and value else None
-
-
-def _next_path(page: Mapping[str, Any]) -> str | None:
-    """Where the list goes on; it stays on the API's own host."""
-    path = page.get("next_page_uri")
-    return path if isinstance(path, str) and path.startswith(f"/{VERSION}/") else None
