@@ -17,7 +17,8 @@ from owner.models.closure import (
     is_courtesy,
     score,
 )
-from owner.models.closure_phrases import LANGUAGES, Section, lexicon, longest, tree_of
+from owner.models.closure_phrases import LANGUAGES, lexicon, longest, tree_of
+from owner.models.closure_sections import Section
 from owner.models.closure_text import clauses_of, normalise, words_of
 from owner.models.errors import InvalidInput, ReservedClosureKeyword
 from owner.models.opt_out import RESERVED_WORDS

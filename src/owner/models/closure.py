@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
-from owner.models.closure_message import AGREES, COMMANDS, STRONG, Reading, read_message
-from owner.models.closure_phrases import AGENT_SECTIONS, Section
+from owner.models.closure_message import Reading, read_message
+from owner.models.closure_phrases import lexicon
 from owner.models.closure_scores import (
     FIRST_MESSAGE,
     FULL,
@@ -24,6 +24,8 @@ from owner.models.closure_scores import (
     pattern_score,
     veto,
 )
+from owner.models.closure_sections import AGENT_SECTIONS, AGREES, COMMANDS, STRONG, Section
+from owner.models.closure_text import words_of
 from owner.models.closure_typed import TypedText
 
 __all__ = [
@@ -46,7 +48,7 @@ __all__ = [
     "score",
 ]
 
-DETECTOR_VERSION: Final = "rules-2"
+DETECTOR_VERSION: Final = "rules-3"
 
 KEYWORD_WEIGHT: Final = 0.5  # what the message says
 PATTERN_WEIGHT: Final = 0.3  # how much of it is about the end
@@ -58,6 +60,8 @@ CONFIRM_AT: Final = 0.6  # at or above: ask the customer, where the owner wants 
 CLOSE_AT: Final = 0.8  # at or above: close without asking
 PLACES: Final = 4  # 0.5 + 0.3 is 0.8 only when rounded
 
+_NAMES_HEARD_AT_MOST: Final = 12  # messages in which a name may have been said
+_NAMES_READ_AT_MOST: Final = 600  # characters of each
 UNANSWERED_AT_MOST: Final = 3  # messages of the customer's that are read again
 QUESTION_LAPSES_AFTER: Final = timedelta(hours=1)  # "may I close?" waits no longer for its answer
 STALE_AFTER: Final = timedelta(hours=8)  # a greeting after so long opens a new day
@@ -140,7 +144,14 @@ def score(
     context = context or {}
     reading = _button_reading(context) or _read(text, keywords)
     agent = _agent_before(history, reading, age)
-    case = Case(reading, agent, context, is_stale=age is not None and age >= STALE_AFTER)
+    case = Case(
+        reading,
+        agent,
+        context,
+        is_stale=age is not None and age >= STALE_AFTER,
+        has_spoken=any(turn.speaker == "user" for turn in history),
+        knows_name=reading.name is None or _is_name(reading.name.words, history),
+    )
     modifier = _duration_modifier(history, case)
     scores, signals = _scores(case)
     confidence = round(
@@ -182,6 +193,14 @@ def _read(text: str, keywords: ClosureKeywords) -> Reading:
     return reading
 
 
+def _is_name(word: str, history: Sequence[Turn]) -> bool:
+    """A usual first name, or one that was said before: "aqui é a Jéssica"."""
+    if word in lexicon().sets[Section.NAME]:
+        return True
+    heard = islice(reversed(history), _NAMES_HEARD_AT_MOST)
+    return any(word in words_of(turn.text[:_NAMES_READ_AT_MOST]) for turn in heard)
+
+
 def _button_reading(context: Mapping[str, object]) -> Reading | None:
     """A pressed button is the whole message, whatever its caption says; None for buttons that we don't know."""
     payload = context.get("button")
@@ -221,10 +240,10 @@ def _has_lapsed(history: Sequence[Turn], age: timedelta | None) -> bool:
 
 
 def _duration_modifier(history: Sequence[Turn], case: Case) -> float:
-    if is_explicit(case):
+    if is_explicit(case) and (history or not case.reading.says_hello):
         return FULL
     if not history:
-        return FIRST_MESSAGE
+        return FIRST_MESSAGE  # "oi, quero encerrar": something else than a conversation that just began
     last = history[-1]
     if last.speaker == "user" and not read_message(last.text).is_explained:
         return UNANSWERED

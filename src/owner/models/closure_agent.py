@@ -2,13 +2,29 @@
 
 from typing import Final, NamedTuple
 
-from owner.models.closure_phrases import Section, lexicon, longest
+from owner.models.closure_phrases import lexicon, longest
+from owner.models.closure_sections import Section
 from owner.models.closure_text import Clause, clauses_of
 
 _READ_AT_MOST: Final = 600  # characters from the end; what counts is asked there
 _CLOSING_STEMS: Final = ("encer", "fech", "finali", "termin", "conclu", "cer", "clos", "finish")
 _STEM_OF_CONVERSATIONS: Final = "encer"  # nobody says "encerrar" of a shopping cart without naming it
 _OR: Final = frozenset({"ou", "or", "o", "u"})
+_GREETS_OR_LEAVES: Final = frozenset(  # the first words of a longer message greet
+    {
+        "bom dia",
+        "boa tarde",
+        "boa noite",
+        "good day",
+        "good morning",
+        "good afternoon",
+        "good evening",
+        "buenas tardes",
+        "buenas noches",
+        "buen dia",
+        "buenos dias",
+    }
+)
 _ABOUT_THE_END: Final = (Section.ASKS_TO_CLOSE, Section.ASKS_MORE, Section.ASKS_ALL)
 _QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS})
 
@@ -44,7 +60,12 @@ def read_agent(text: str) -> AgentTurn:
     found = [(section, words, clause.sentence) for clause in clauses for section, words in _acts(clause)]
     asked = [clause.sentence for clause in clauses if clause.is_asked]
     since = _start_of_last_question(asked)
-    acts = {section: words for section, words, sentence in found if sentence >= since}
+    last = clauses[-1].sentence if clauses else 0
+    acts = {
+        section: words
+        for section, words, sentence in found
+        if sentence >= since and not (sentence == 0 < last and words in _GREETS_OR_LEAVES)
+    }
     return AgentTurn(
         acts,
         is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from owner.models.closure_phrases import Section, spellings, tree_of
+from owner.models.closure_phrases import spellings, tree_of
+from owner.models.closure_sections import Section
 from owner.models.closure_text import words_of
 from owner.models.errors import ReservedClosureKeyword
 from owner.models.opt_out import RESERVED_WORDS

@@ -5,51 +5,37 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final
 
-from owner.models.closure_phrases import Item, Section, lexicon
-from owner.models.closure_text import Clause, clauses_of
+from owner.models.closure_phrases import Item, lexicon
+from owner.models.closure_sections import (
+    CLOSES_KINDLY,
+    COMMANDS,
+    ENDS_A_NEGATION,
+    ENDS_A_REASON,
+    ENDS_A_TAIL,
+    EVIDENCE,
+    LEAVES,
+    LOUD,
+    NEGATED,
+    NEUTRAL,
+    PRECEDES_AN_ORDER,
+    SAYS_MORE,
+    SOFT,
+    TAKES_A_NAME,
+    TAKES_A_TAIL,
+    Section,
+)
+from owner.models.closure_text import Clause, clauses_of, words_of
 
-STRONG: Final = frozenset(
-    {Section.CLOSE_NOW, Section.OWN_KEYWORD, Section.GOODBYE, Section.GOOD_WISHES, Section.DONE}
-)
-AGREES: Final = frozenset(  # to "may I close?"
-    {Section.YES, Section.ACKNOWLEDGEMENT, Section.PRAISE, Section.THAT_IS_IT}
-)
-COMMANDS: Final = frozenset({Section.CLOSE_NOW, Section.OWN_KEYWORD})
-_EVIDENCE: Final = STRONG | {
-    Section.GOODBYE_OR_VERB,
-    Section.THAT_IS_IT,
-    Section.SAME_TO_YOU,
-    Section.THANKS,
-    Section.GREETING,
-    Section.PRAISE,
-    Section.ACKNOWLEDGEMENT,
-    Section.YES,
-    Section.NO,
-}
-_SOFT: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
-_NEUTRAL: Final = frozenset({Section.FILLER, Section.PICTURE, Section.HELLO})
-_LOUD: Final = frozenset({Section.WAIT, Section.REQUEST, Section.PROBLEM, Section.NEVER_CLOSES})
-_CLOSES_KINDLY: Final = frozenset(
-    {Section.THANKS, Section.PRAISE, Section.GOODBYE, Section.GOOD_WISHES, Section.ACKNOWLEDGEMENT}
-)
-_TAKES_A_NAME: Final = frozenset({Section.THANKS, Section.GOODBYE})
-_TAKES_A_TAIL: Final = frozenset({Section.DONE, Section.THAT_IS_IT, Section.AFTER_DONE})
-_ENDS_A_REASON: Final = _LOUD | STRONG | {Section.THANKS, Section.BUT, Section.NUMBER}
-_ENDS_A_TAIL: Final = _ENDS_A_REASON - {Section.REQUEST} | {Section.AFTER_DONE}
-_ENDS_A_NEGATION: Final = frozenset({Section.THANKS, Section.DONE})
-_PRECEDES_AN_ORDER: Final = _EVIDENCE - {Section.NO, Section.DONE}
-_SAYS_MORE: Final = _LOUD | {
-    Section.NEGATION,
-    Section.NUMBER,
-    Section.QUESTION,
-    Section.IMPERATIVE,
-    Section.BUT,
-}
-_NEGATED: Final = STRONG | {Section.THAT_IS_IT}  # after "don't"
+_OF_A_SENTENCE_BEFORE: Final = frozenset({"que"})  # opens a question, or goes on after a comma
+_WILL: Final = frozenset(words_of("will shall"))  # "I will try that one" orders nothing
+_ONLY_AT_THE_BEGINNING: Final = frozenset({"yet"})  # "yet I wonder", but not "I am not ready yet"
 _FIRST_PERSON: Final = frozenset({"i", "we", "id", "im", "ill", "il", "eu", "yo"})
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
 _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the thanks are for
+_JOINED: Final = [Section.GREETING, Section.THANKS]
+_LONGEST_SLIP: Final = 2  # words
+_LONGEST_MEETING: Final = 4  # words after "see you at"
 
 
 @dataclass(slots=True)
@@ -65,11 +51,14 @@ class Reading:
     left_over: list[Item] = field(default_factory=list)  # what no list explains
     deferred: list[Item] = field(default_factory=list)  # left over too, but put off: "I'll book it later"
     turned_round: list[Item] = field(default_factory=list)  # "não é só isso": or is it "não, é só isso"?
+    looks_back: Item | None = None  # "I just needed …": no request where a goodbye follows
     name: Item | None = None  # a word after thanks or goodbye that is read as somebody's name
+    sentence: int | None = None  # the number of the one that was read last
     opens_with: Section | None = None  # the first evidence, even if left-over words followed
     is_polite: bool = False  # thanks somewhere
     runs_on: bool = False  # evidence follows left-over words with no mark between them
     says_hello: bool = False
+    is_joined: bool = False  # a greeting and thanks in one breath: "boa noite e obrigado"
 
     def find(self, sections: Iterable[Section]) -> Item | None:
         """The first evidence under one of these headings."""
@@ -86,7 +75,22 @@ def read_message(text: str, own: dict[str, Any] | None = None) -> Reading:
     reading = Reading()
     for clause in clauses_of(text):
         _ClauseReader(clause, lexicon().items(clause.words, own), reading).read()
+    if not reading.evidence and 0 < len(reading.left_over) <= _LONGEST_SLIP:
+        _read_slip(text, reading)
+    if reading.looks_back is not None and not reading.find(LEAVES):
+        reading.vetoes.append(reading.looks_back)
     return reading
+
+
+def _read_slip(text: str, reading: Reading) -> None:
+    """A message that is nothing but a short goodbye or thanks with a slip in it: "tchsu", "hasta lugo"."""
+    words = words_of(text)
+    if len(words) > _LONGEST_SLIP or reading.vetoes:
+        return
+    section = lexicon().slip(words)
+    if section is not None:
+        reading.left_over.clear()
+        reading.evidence.append(Item(section, " ".join(words), is_corrected=True))
 
 
 class _Role(Enum):
@@ -115,7 +119,7 @@ def tells_only(items: Iterable[Item]) -> bool:
 def tells_no_more(items: Iterable[Item]) -> bool:
     """The words hold no number, day, denial or wish: nothing that somebody would have to act on."""
     times = lexicon().sets[Section.TIME_OR_NUMBER]
-    return all(item.section not in _SAYS_MORE and times.isdisjoint(item.words.split()) for item in items)
+    return all(item.section not in SAYS_MORE and times.isdisjoint(item.words.split()) for item in items)
 
 
 class _ClauseReader:
@@ -123,15 +127,17 @@ class _ClauseReader:
 
     def __init__(self, clause: Clause, items: list[Item], reading: Reading) -> None:
         self.clause = clause
+        self.opens_sentence = clause.sentence != reading.sentence
         self.items = items
         self.reading = reading
         self.previous: Section | None = None  # the phrase before, fillers aside
+        self.previous_words = ""
         self.absorbs = 0  # phrases that may still belong to "thanks for …" or "that is all I need …"
         self.absorbed_until: frozenset[Section] = frozenset()
         self.next_items: list[Item | None] | None = None
         self.is_negated = False
         self.has_open = False
-        self.is_deferral = (_puts_off(items) or self._adds_to_a_decline()) and _LOUD.isdisjoint(
+        self.is_deferral = (_puts_off(items) or self._adds_to_a_decline()) and LOUD.isdisjoint(
             [item.section for item in items]
         )
 
@@ -150,8 +156,18 @@ class _ClauseReader:
         for position, item in enumerate(self.items):
             role = self._role(item, position)
             self._take(item, role)
-            if item.section not in _NEUTRAL:
-                self.previous = item.section
+            if item.section not in NEUTRAL:
+                self.previous, self.previous_words = item.section, item.words
+        reading.sentence = self.clause.sentence
+        said = [item.section for item in self.items if item.section not in NEUTRAL]
+        reading.is_joined = reading.is_joined or said == _JOINED
+        self._ask_politely()
+
+    def _ask_politely(self) -> None:
+        """A "please" beside words that no list explains asks for what they say."""
+        please = next((item for item in self.items if item.section is Section.PLEASE), None)
+        if please is not None and self.has_open and not self.is_deferral:
+            self.reading.vetoes.append(please)
 
     def _take(self, item: Item, role: _Role) -> None:
         reading = self.reading
@@ -159,7 +175,7 @@ class _ClauseReader:
             if item not in reading.evidence:  # said twice counts once, and keeps hostile repeats cheap
                 reading.evidence.append(item)
             reading.opens_with = reading.opens_with or item.section
-            if item.section not in _SOFT:
+            if item.section not in SOFT:
                 reading.runs_on = self.has_open
             reading.is_polite = reading.is_polite or item.section is Section.THANKS
         elif role is _Role.VETO:
@@ -180,13 +196,13 @@ class _ClauseReader:
         special = _SPECIAL.get(item.section)
         if special is not None:
             return special(self, item, position)
-        if item.section in _EVIDENCE:
-            self.is_negated = self.is_negated and item.section not in _ENDS_A_NEGATION
+        if item.section in EVIDENCE:
+            self.is_negated = self.is_negated and item.section not in ENDS_A_NEGATION
             return _Role.EVIDENCE
-        if item.section in _NEUTRAL:
+        if item.section in NEUTRAL:
             self.reading.says_hello = self.reading.says_hello or item.section is Section.HELLO
             return _Role.NEUTRAL
-        return _Role.VETO if item.section in _LOUD else _Role.OPEN
+        return _Role.VETO if item.section in LOUD else _Role.OPEN
 
     def no(self, item: Item, position: int) -> _Role:
         following = self._following(position)
@@ -198,9 +214,9 @@ class _ClauseReader:
     def negation(self, item: Item, position: int) -> _Role:
         following = self._following(position)
         self.is_negated = True
-        if following is None or following.section in _CLOSES_KINDLY:
+        if following is None or following.section in CLOSES_KINDLY:
             return self._declined(item)
-        if following.section in _NEGATED:
+        if following.section in NEGATED:
             return _Role.VETO
         return _Role.OPEN
 
@@ -215,45 +231,75 @@ class _ClauseReader:
     def command(self, _item: Item, _position: int) -> _Role:
         return _Role.VETO if self.is_negated else _Role.EVIDENCE
 
-    def but(self, _item: Item, position: int) -> _Role:
+    def but(self, item: Item, position: int) -> _Role:
+        if position > 0 and item.words in _ONLY_AT_THE_BEGINNING:
+            return _Role.OPEN
         following = self._following(position)
-        harmless = _CLOSES_KINDLY | {Section.NO, Section.DONE}
+        harmless = CLOSES_KINDLY | {Section.NO, Section.DONE, Section.GOODBYE_OR_VERB}
         return _Role.NEUTRAL if following is not None and following.section in harmless else _Role.VETO
 
-    def question(self, _item: Item, _position: int) -> _Role:
-        begins = self.previous is None or self.previous in _EVIDENCE
+    def goodbye_or_verb(self, _item: Item, position: int) -> _Role:
+        """A leave ("I have to go") unless more follows ("I have to go to Leeds")."""
+        following = self._following(position)
+        ends = following is None or following.section in EVIDENCE
+        return _Role.EVIDENCE if ends else _Role.VETO
+
+    def question(self, item: Item, _position: int) -> _Role:
+        begins = self.previous is None or self.previous in EVIDENCE
+        if not self.opens_sentence and item.words in _OF_A_SENTENCE_BEFORE:
+            begins = False
         return _Role.VETO if begins and not self.is_deferral else _Role.OPEN
 
     def request(self, item: Item, _position: int) -> _Role:
         """After a "no" nothing is wanted ("não preciso do número"), unless it is "no, I need a cab"."""
-        if self.previous in _TAKES_A_TAIL and item.words.partition(" ")[0] in _FIRST_PERSON:
-            return self._absorb(_LONGEST_TAIL, until=_ENDS_A_TAIL)
+        if self._takes_a_tail(item) and item.words.partition(" ")[0] in _FIRST_PERSON:
+            return self._absorb(_LONGEST_TAIL, until=ENDS_A_TAIL)
         negated = self.previous in (Section.NO, Section.NEGATION)
         if negated and item.words.partition(" ")[0] not in _FIRST_PERSON:
             self.is_deferral = True
             return _Role.OPEN
         return _Role.VETO
 
-    def imperative(self, _item: Item, _position: int) -> _Role:
-        begins = self.previous is None or self.previous in _PRECEDES_AN_ORDER
+    def imperative(self, _item: Item, position: int) -> _Role:
+        if position > 0 and not _WILL.isdisjoint(self.items[position - 1].words.split()):
+            return _Role.OPEN
+        begins = self.previous is None or self.previous in PRECEDES_AN_ORDER
         return _Role.VETO if begins and not self.is_deferral else _Role.OPEN
 
-    def after_done(self, _item: Item, _position: int) -> _Role:
+    def after_done(self, item: Item, position: int) -> _Role:
         """Tells no more after "that is all" ("I need"), and asks for something anywhere else."""
-        if self.previous not in _TAKES_A_TAIL:
-            return _Role.VETO
-        return self._absorb(_LONGEST_TAIL, until=_ENDS_A_TAIL)
+        if not self._takes_a_tail(item):
+            is_relative = self.has_open and self._following(position) is None  # "you gave me the info I need"
+            return _Role.OPEN if is_relative else _Role.VETO
+        return self._absorb(_LONGEST_TAIL, until=ENDS_A_TAIL)
 
-    def only_wanted(self, _item: Item, _position: int) -> _Role:
-        """Looks back after a "no" ("no, I just needed the times"), and opens a request anywhere else."""
-        if self.reading.opens_with is not Section.NO or self.reading.left_over:
-            return _Role.VETO
-        return self._absorb(_LONGEST_REASON, until=_ENDS_A_REASON)
+    def _takes_a_tail(self, item: Item) -> bool:
+        """After "that is all" follows what was needed; after "that is fine" a new sentence may begin: "I need …"."""
+        if self.previous is Section.AFTER_DONE or item.words.partition(" ")[0] not in _FIRST_PERSON:
+            return self.previous in TAKES_A_TAIL
+        last = self.previous_words.rpartition(" ")[2]
+        return self.previous in TAKES_A_TAIL and last in lexicon().sets[Section.TAKES_A_TAIL]
+
+    def only_wanted(self, item: Item, _position: int) -> _Role:
+        """Looks back after a "no" or before a goodbye, and opens a request anywhere else."""
+        if self.reading.opens_with is Section.NO and not self.reading.left_over:
+            return self._absorb(_LONGEST_REASON, until=ENDS_A_REASON)
+        self.reading.looks_back = item
+        return _Role.OPEN
+
+    def meeting(self, _item: Item, position: int) -> _Role:
+        """A leave where only times follow ("see you at six"); "see you at the store" may be anything."""
+        times = lexicon().sets[Section.TIME_OR_NUMBER]
+        told = (item for item in self.items[position + 1 :] if item.section is Section.LEFT_OVER)
+        if any(item.words not in times for item in told):
+            return _Role.OPEN
+        self._absorb(_LONGEST_MEETING, until=ENDS_A_REASON - {Section.NUMBER})
+        return _Role.EVIDENCE
 
     def after_thanks(self, _item: Item, _position: int) -> _Role:
         if self.previous is not Section.THANKS:
             return _Role.OPEN
-        return self._absorb(_LONGEST_REASON, until=_ENDS_A_REASON)
+        return self._absorb(_LONGEST_REASON, until=ENDS_A_REASON)
 
     def _absorb(self, phrases: int, *, until: frozenset[Section]) -> _Role:
         self.absorbs, self.absorbed_until = phrases, until
@@ -265,7 +311,7 @@ class _ClauseReader:
         return _Role.NEUTRAL if kind in (Section.PRAISE, Section.ACKNOWLEDGEMENT) else _Role.OPEN
 
     def left_over(self, item: Item, position: int) -> _Role:
-        if self.previous in _TAKES_A_NAME and self._following(position) is None and not self.reading.name:
+        if self.previous in TAKES_A_NAME and self._following(position) is None and not self.reading.name:
             self.reading.name = item
             return _Role.NEUTRAL
         return _Role.OPEN
@@ -284,7 +330,7 @@ class _ClauseReader:
         """Leaves nothing to answer: "…, ok?" and "podemos encerrar?"."""
         tags = lexicon().sets[Section.TAG_QUESTION]
         return all(word in tags for word in self.clause.words) or all(
-            item.section in COMMANDS or item.section in _NEUTRAL for item in self.items
+            item.section in COMMANDS or item.section in NEUTRAL for item in self.items
         )
 
     def _is_name(self) -> bool:
@@ -294,7 +340,7 @@ class _ClauseReader:
             and self.items[0].section is Section.LEFT_OVER
             and reading.name is None
             and bool(reading.evidence)
-            and reading.evidence[-1].section in _TAKES_A_NAME
+            and reading.evidence[-1].section in TAKES_A_NAME
         )
 
 
@@ -304,7 +350,7 @@ def _next_items(items: list[Item]) -> list[Item | None]:
     next_item: Item | None = None
     for item in reversed(items):
         following.append(next_item)
-        if item.section not in _NEUTRAL:
+        if item.section not in NEUTRAL:
             next_item = item
     following.reverse()
     return following
@@ -322,6 +368,8 @@ _SPECIAL: Final[dict[Section, Callable[[_ClauseReader, Item, int], _Role]]] = {
     Section.AFTER_DONE: _ClauseReader.after_done,
     Section.ONLY_WANTED: _ClauseReader.only_wanted,
     Section.AFTER_THANKS: _ClauseReader.after_thanks,
+    Section.MEETING: _ClauseReader.meeting,
+    Section.GOODBYE_OR_VERB: _ClauseReader.goodbye_or_verb,
     Section.BEFORE_PRAISE: _ClauseReader.before_praise,
     Section.LEFT_OVER: _ClauseReader.left_over,
 }

@@ -2,88 +2,27 @@
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
+from owner.models.closure_sections import AGENT_SECTIONS, Section
+from owner.models.closure_slips import LongWords, ShortWords
 from owner.models.closure_text import FIRST_PICTURE, words_of
 
 LANGUAGES: Final = ("pt", "en", "es")
 
 
-class Section(StrEnum):
-    """The headings of the word lists, and four kinds of words that are in no list.
-
-    A phrase that stands under two headings (often in two languages) is read under the upper one here:
-    what keeps a conversation open comes before what closes it.
-    """
-
-    NEVER_CLOSES = "never closes"  # not in the lists: a phrase that this owner protects
-    OTHER_MEANING = "other meanings"
-    WAIT = "wait"
-    BUT = "but"
-    PROBLEM = "problems"
-    NO = "no"
-    NEGATION = "negation"
-    QUESTION = "questions"
-    FILLER = "fillers"
-    AFTER_DONE = "after that is all"
-    ONLY_WANTED = "only wanted"
-    REQUEST = "requests"
-    IMPERATIVE = "imperatives"
-    THAT_IS_IT = "that is it"
-    SAME_TO_YOU = "same to you"
-    YES = "yes"
-    ACKNOWLEDGEMENT = "acknowledgement"
-    AFTER_THANKS = "after thanks"
-    DEFERRAL = "deferral"
-    PRAISE = "praise"
-    BEFORE_PRAISE = "before praise"
-    GREETING = "greetings"
-    HELLO = "hello"
-    THANKS = "thanks"
-    GOODBYE_OR_VERB = "goodbye or a verb"
-    GOODBYE = "goodbye"
-    GOOD_WISHES = "good wishes"
-    DONE = "done"
-    CLOSE_NOW = "close now"
-    OWN_KEYWORD = "own keyword"  # not in the lists: a closing phrase of this owner
-    LEFT_OVER = "left over"  # a word of no list
-    NUMBER = "number"  # a word with a digit: an amount, a date, a code
-    PICTURE = "picture"  # an emoji of no list
-
-    ASKS_TO_CLOSE = "agent: may i close"
-    ASKS_ITEMS = "agent: more items"
-    ASKS_MORE = "agent: anything else"
-    ASKS_ALL = "agent: is that all"
-    SEARCHES_AGAIN = "agent: another search"
-    SAYS_GOODBYE = "agent: goodbye"
-    AT_YOUR_SERVICE = "agent: at your service"
-    SETTLED = "agent: settled"
-    ASKS_AGAIN = "agent: say it again"
-
-    TURNED_ROUND = "negation turns round"
-    NOT_A_TYPO = "not a typo"
-    BETWEEN = "between"
-    PLAIN_STATEMENT = "plain statements"
-    TIME_OR_NUMBER = "times and numbers"
-    TAG_QUESTION = "tag question"
-    ORDER_WORD = "order words"
-    CONVERSATION_WORD = "conversation words"
-
-
 _HEADINGS: Final = frozenset(Section)
 _RANK: Final = {section: rank for rank, section in enumerate(Section)}
-AGENT_SECTIONS: Final = frozenset(section for section in Section if section.startswith("agent:"))
 _WORD_SETS: Final = tuple(section for section in Section if _RANK[section] >= _RANK[Section.TURNED_ROUND])
 _SAME_WORD: Final = "same word"  # the heading of spellings, which hold in every line of every list
 _MARKS_LANGUAGE: Final = "only in this language"  # the heading of the words that tell it from the other two
 _NOT_SAID: Final = AGENT_SECTIONS | frozenset(_WORD_SETS)
-_CORRECTED: Final = frozenset({Section.THANKS, Section.GOODBYE, Section.CLOSE_NOW})
-_SHORTEST_CORRECTED: Final = 6  # letters; below, one slip makes another word too easily
-_LONGEST_CORRECTED: Final = 24  # no listed word is longer
-_WHOLE: Final = -1  # in `corrections`: the word itself, no letter left out
+_CORRECTED: Final = frozenset(
+    {Section.THANKS, Section.GOODBYE, Section.CLOSE_NOW, Section.DONE, Section.GOOD_WISHES, Section.MEETING}
+)
+_SLIPPED: Final = frozenset({Section.THANKS, Section.GOODBYE, Section.GOODBYE_OR_VERB})
 _END: Final = ""  # the key under which a node of the phrase tree keeps the heading of a finished phrase
 _MARKS: Final = re.compile(r"([\[\]()/])")
 _SLOT: Final = re.compile(r"<[^<>]*>")
@@ -105,16 +44,18 @@ class Lexicon(NamedTuple):
     said: dict[str, Any]  # the phrases of customers as a tree of words
     asked: dict[str, Any]  # those of agents
     sets: dict[Section, frozenset[str]]  # the headings that hold single words
-    corrections: dict[str, list[tuple[str, int]]]  # a word with one letter left out: which word, which letter
     known: frozenset[str]  # every word of a customer's phrase
+    long: LongWords  # those that are mended anywhere
+    short: ShortWords  # those that are mended where they are the whole message
 
     def items(self, words: list[str], own: dict[str, Any] | None = None) -> list[Item]:
         """The clause as phrases and left-over words, in order; the owner's own phrases win."""
         items: list[Item] = []
-        said, between = self.said, self.sets[Section.BETWEEN]
+        said, between, known = self.said, self.sets[Section.BETWEEN], self.known
+        meant = [word if word in known else intended(word) for word in words]
         start = 0
         while start < len(words):
-            section, end = longest(said, words, start, between) if words[start] in said else (None, start)
+            section, end = longest(said, meant, start, between) if meant[start] in said else (None, start)
             if own:
                 own_section, own_end = longest(own, words, start)
                 if own_section is not None and own_end >= end:
@@ -123,21 +64,21 @@ class Lexicon(NamedTuple):
                 items.append(unlisted(words[start]))
                 start += 1
             else:
-                items.append(Item(section, " ".join(words[start:end])))
+                typed = words[start:end]
+                items.append(Item(section, " ".join(typed), is_corrected=typed != meant[start:end]))
                 start = end
         return items
 
-    def meant(self, word: str) -> str | None:
-        """The listed word that is one typing slip away: a letter missing, added, wrong, or two swapped."""
-        if word in self.sets[Section.NOT_A_TYPO]:
-            return None
-        for listed, gap in self.corrections.get(word, ()):
-            if gap != _WHOLE:
-                return listed
-        for missing in range(1, len(word)):
-            for listed, gap in self.corrections.get(word[:missing] + word[missing + 1 :], ()):
-                if gap in (_WHOLE, missing) or (abs(gap - missing) == 1 and listed[gap] == word[missing]):
-                    return listed
+    def slip(self, words: Sequence[str]) -> Section | None:
+        """What a whole message of one or two short words was meant to be: "tchsu", "hasta lugo"."""
+        for position, word in enumerate(words):
+            if word in self.known or word in self.sets[Section.NOT_A_TYPO]:
+                continue
+            for listed in self.short.near(word):
+                meant = [*words[:position], listed, *words[position + 1 :]]
+                section, end = longest(self.said, meant, 0)
+                if section in _SLIPPED and end == len(meant):
+                    return section
         return None
 
 
@@ -146,14 +87,14 @@ def unlisted(word: str) -> Item:
     """What a word is that begins no phrase."""
     if word >= FIRST_PICTURE and not word.isalnum():
         return Item(Section.PICTURE, word)
-    if not word.isalpha():
-        return Item(Section.NUMBER, word)
+    return Item(Section.LEFT_OVER if word.isalpha() else Section.NUMBER, word)
+
+
+@lru_cache(maxsize=4096)
+def intended(word: str) -> str:
+    """The word of a closing phrase that an unknown word was meant to be; the word itself if there is none."""
     lists = lexicon()
-    if _SHORTEST_CORRECTED <= len(word) <= _LONGEST_CORRECTED and word not in lists.known:
-        meant = lists.meant(word)
-        if meant is not None:
-            return Item(lists.said[meant][_END], word, is_corrected=True)
-    return Item(Section.LEFT_OVER, word)
+    return word if word in lists.sets[Section.NOT_A_TYPO] else lists.long.meant(word) or word
 
 
 def longest(
@@ -181,14 +122,14 @@ def lexicon() -> Lexicon:
     same = spellings()
     lines = [(line, Section(heading)) for line, heading in _lines() if heading in _HEADINGS]
     said = tree_of(((line, section) for line, section in lines if section not in _NOT_SAID), same)
-    singles = [word for word, node in said.items() if node.get(_END) in _CORRECTED]
     known = {word for line, section in lines if section not in _NOT_SAID for word in words_of(line)}
     return Lexicon(
         said=said,
         asked=tree_of(((line, section) for line, section in lines if section in AGENT_SECTIONS), same),
         sets={name: _words_under(name, lines) for name in _WORD_SETS},
-        corrections=_corrections(singles),
         known=frozenset(known.union(*same.values())),
+        long=LongWords(word for line, section in lines if section in _CORRECTED for word in words_of(line)),
+        short=ShortWords(word for line, section in lines if section in _SLIPPED for word in words_of(line)),
     )
 
 
@@ -315,13 +256,3 @@ class _Parser:
         if (opening, closing) not in (("[", "]"), ("(", ")")):
             raise ValueError(f"A bracket without its partner: {self.line}")
         return inner | following if opening == "[" else inner
-
-
-def _corrections(listed: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
-    corrections: dict[str, list[tuple[str, int]]] = {}
-    for word in listed:
-        if len(word) >= _SHORTEST_CORRECTED and word.isalpha():
-            corrections.setdefault(word, []).append((word, _WHOLE))
-            for gap in range(1, len(word)):
-                corrections.setdefault(word[:gap] + word[gap + 1 :], []).append((word, gap))
-    return corrections

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from owner.models.closure_agent import SILENT, AgentTurn
-from owner.models.closure_message import AGREES, COMMANDS, STRONG, Reading, tells_no_more
-from owner.models.closure_phrases import Item, Section, lexicon
+from owner.models.closure_message import Reading, tells_no_more
+from owner.models.closure_phrases import Item, lexicon
+from owner.models.closure_sections import AGREES, COMMANDS, STRONG, Section
 
 FULL: Final = 1.0
 
@@ -29,6 +30,7 @@ THANKS_INSTEAD: Final = 0.5  # the agent asked something else and still waits
 
 # How much of a closing remains in the shape of a message, as pattern score.
 NAMED_GOODBYE: Final = 0.9  # "tchau, Joana"
+UNSURE_NAME: Final = 0.3  # "bye bye money": nobody is called that
 NAMED_THANKS: Final = 0.7  # "obrigado, Joana", or is it "obrigado, comprovante"?
 PUT_OFF: Final = 1.0  # "é só isso. Reservo mais tarde."
 STATED_FIRST: Final = 0.8  # "Já chegou aqui. Obrigado, tchau."
@@ -36,6 +38,7 @@ LEAVE_TAKEN: Final = 1.0  # the same with thanks and a goodbye in their own clau
 SHORT_ANSWER: Final = 3  # phrases; "calabresa, tchau" may only answer the agent's question
 RUN_ON: Final = 0.6  # the same without a mark
 TOLD_FIRST: Final = 0.3  # "Às 15:00, tchau": that was an answer, somebody may have to act on it
+DECLINED_ONLY: Final = 0.3  # "I don't want to pay for parking", without thanks, may be a wish
 DECLINED_AND_STATED: Final = 0.5  # "Não, esse serve, obrigado", to an offer of more help
 DECLINED_AND_NAMED: Final = 0.3  # "No, on Tuesday, thanks" may mend what was said: just short of closing
 HARDLY: Final = 0.1
@@ -55,8 +58,25 @@ UNANSWERED: Final = 0.9  # the customer asked and thanks before anybody answered
 _SHOWN_AT_MOST: Final = 12  # phrases in an explanation
 
 _OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does not mean "that's right"
+_OF_THE_WHOLE: Final = ("thats it", "that is it", "e isso", "era isso")  # "ok, that's it": said of everything
 _QUIET: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
-_FAREWELL: Final = frozenset({Section.GOODBYE, Section.GOOD_WISHES, Section.GREETING})
+_FAREWELL: Final = frozenset(
+    {Section.GOODBYE, Section.UNTIL_DAY, Section.MEETING, Section.GOOD_WISHES, Section.GREETING}
+)
+_MAY_ANSWER: Final = frozenset({Section.GOODBYE_OR_VERB, Section.MEETING, Section.UNTIL_DAY})
+_MAKES_A_FAREWELL: Final = frozenset(
+    {
+        Section.THANKS,
+        Section.PRAISE,
+        Section.ACKNOWLEDGEMENT,
+        Section.DONE,
+        Section.GOODBYE,
+        Section.GOOD_WISHES,
+        Section.NO,
+        Section.THAT_IS_IT,
+        Section.SAME_TO_YOU,
+    }
+)
 _TURNS_A_GREETING: Final = frozenset(
     {Section.THANKS, Section.DONE, Section.NO, Section.GOODBYE, Section.ACKNOWLEDGEMENT, Section.THAT_IS_IT}
 )
@@ -79,6 +99,8 @@ class Case:
     agent: AgentTurn
     context: Mapping[str, object]
     is_stale: bool = False  # so much time has passed that "boa noite" opens again
+    has_spoken: bool = True  # the customer wrote before: "boa noite" to "boa noite" is no longer a welcome
+    knows_name: bool = True  # the word after the goodbye was heard as a name before
 
     @property
     def is_offered(self) -> bool:
@@ -126,7 +148,7 @@ def _subject_veto(case: Case) -> ClosureSignal | None:
     reading, agent = case.reading, case.agent
     if agent.did(Section.ASKS_ITEMS) and not agent.did(Section.ASKS_TO_CLOSE):
         listed = reading.find({Section.DONE, Section.THAT_IS_IT, Section.NO})
-        if listed and not reading.find({Section.GOODBYE, Section.GOOD_WISHES}):
+        if listed and not reading.find(_FAREWELL):
             return ClosureSignal("ends the list", -FULL, listed.words)
     command = reading.find({Section.CLOSE_NOW, Section.GOODBYE_OR_VERB})
     if command and agent.closes_other and not agent.did(Section.ASKS_TO_CLOSE) and not names_it(command):
@@ -183,13 +205,19 @@ def _worth(item: Item, position: int, case: Case) -> float:
 def _is_in_doubt(item: Item, case: Case) -> bool:
     if item.is_corrected and item.section in COMMANDS:
         return True
-    is_verb = item.section is Section.GOODBYE_OR_VERB
-    return case.agent.asks_something_else and (is_verb or _only_answers(item, case))
+    if item.section is Section.UNTIL_DAY and not (case.is_offered or _is_kind(case)):
+        return True
+    return case.agent.asks_something_else and (item.section in _MAY_ANSWER or _only_answers(item, case))
+
+
+def _is_kind(case: Case) -> bool:
+    """More than "até sexta", which alone may be a date; with "combinado" or thanks it takes leave."""
+    return case.reading.find(_MAKES_A_FAREWELL) is not None
 
 
 def _answers_wishes(case: Case) -> bool:
     """To a farewell, or with thanks, "you too" says that somebody wished something."""
-    return case.agent.did(Section.SAYS_GOODBYE) or (
+    return case.agent.did(Section.SAYS_GOODBYE, Section.WISHES_WELL) or (
         case.reading.is_polite and not case.agent.asks_something_else
     )
 
@@ -211,20 +239,30 @@ def _worth_of_greeting(position: int, case: Case) -> float:
     before = case.reading.evidence[:position]
     if case.reading.says_hello or case.is_stale:
         return 0.0
-    if any(item.section in _TURNS_A_GREETING for item in before) or case.agent.did(Section.SAYS_GOODBYE):
+    if any(item.section in _TURNS_A_GREETING for item in before):
+        return FULL
+    if not case.has_spoken:
+        return WORTH[Section.GREETING]
+    if case.agent.did(Section.SAYS_GOODBYE):
+        return FULL
+    if case.agent.did(Section.SETTLED) and not case.agent.is_question and case.reading.is_joined:
         return FULL
     return WORTH[Section.GREETING] if len(case.reading.evidence) == 1 else 0.0
 
 
 def _worth_of_that_is_it(item: Item, case: Case) -> float:
     reading, agent = case.reading, case.agent
-    if reading.find({Section.NO, Section.GOODBYE, Section.GOOD_WISHES}) or agent.did(Section.ASKS_MORE):
+    if reading.find(_FAREWELL - {Section.GREETING}) or agent.did(Section.ASKS_MORE, Section.ASKS_TO_CLOSE):
         return FULL
-    if agent.did(Section.ASKS_TO_CLOSE):
-        return FULL
+    if reading.find({Section.NO}):
+        return IN_DOUBT if agent.asks_something_else else FULL
     if reading.find({Section.YES}) or agent.asks_something_else:
         return 0.0
-    if reading.is_polite and (agent.did(Section.SETTLED) or item.words.startswith(_OF_ONESELF)):
+    means_everything = item.words.startswith(_OF_THE_WHOLE) and reading.find(
+        {Section.ACKNOWLEDGEMENT, Section.PRAISE}
+    )
+    is_satisfied = agent.did(Section.SETTLED) or item.words.startswith(_OF_ONESELF)
+    if means_everything or (reading.is_polite and is_satisfied):
         return FULL
     return WORTH[Section.THAT_IS_IT]
 
@@ -256,16 +294,36 @@ def _shape(case: Case) -> tuple[float, str]:
     if reading.left_over:
         return _shape_with_rest(case, is_strong=is_strong), _join(reading.left_over)
     if reading.deferred:
-        return (PUT_OFF if is_strong or case.is_more_declined else HARDLY), _join(reading.deferred)
+        return _shape_put_off(case, is_strong=is_strong), _join(reading.deferred)
     if reading.name:
-        return (NAMED_GOODBYE if is_strong else NAMED_THANKS), reading.name.words
+        return _shape_with_name(case, is_strong=is_strong), reading.name.words
     return FULL, ""
+
+
+def _shape_put_off(case: Case, *, is_strong: bool) -> float:
+    if is_strong:
+        return PUT_OFF
+    if not case.is_more_declined:
+        return HARDLY
+    is_plain = any(item.section is Section.NO and " " not in item.words for item in case.reading.evidence)
+    return PUT_OFF if case.reading.is_polite or is_plain else DECLINED_ONLY
+
+
+def _shape_with_name(case: Case, *, is_strong: bool) -> float:
+    if not is_strong:
+        return NAMED_THANKS
+    if case.knows_name:
+        return NAMED_GOODBYE
+    return STATED_FIRST if case.reading.is_polite else UNSURE_NAME
 
 
 def _shape_with_rest(case: Case, *, is_strong: bool) -> float:
     reading = case.reading
     if any(item.section is Section.NUMBER for item in reading.left_over):
-        return TOLD_FIRST if is_strong else HARDLY
+        if not is_strong:
+            return HARDLY
+        if case.agent.asks_something_else or case.agent is SILENT or reading.runs_on:
+            return TOLD_FIRST
     if is_strong and reading.runs_on:
         return RUN_ON
     if is_strong:
@@ -313,6 +371,7 @@ def _support(case: Case) -> tuple[float, Section | None]:
             return support, act
     if agent.is_question or agent is SILENT:
         return NO_SUPPORT, None
-    if agent.did(Section.SETTLED):
-        return SETTLED, Section.SETTLED
+    for act in (Section.SETTLED, Section.WISHES_WELL):
+        if agent.did(act):
+            return SETTLED, act
     return SAID_SOMETHING, None

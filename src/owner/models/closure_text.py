@@ -19,6 +19,19 @@ _ENDS: Final = frozenset(".!?;")
 
 TOKEN: Final = re.compile(r"\w+|[^\w\s]")
 _REPEATED: Final = re.compile(r"([^\W\d_])\1+")
+# "that s all": an apostrophe typed as a blank. Repeated letters are one by then, so "ll" is "l".
+_CLITICS: Final = {
+    "s": frozenset({"that", "it", "what", "let", "there", "here", "who", "how"}),
+    "m": frozenset({"i"}),
+    "l": frozenset({"i", "we", "you", "it", "that", "they"}),
+    "re": frozenset({"we", "you", "they"}),
+    "ve": frozenset({"i", "we", "you", "they"}),
+    "d": frozenset({"i", "we", "you", "that"}),
+    "t": frozenset(
+        {"don", "doesn", "didn", "won", "can", "isn", "wasn", "couldn", "wouldn", "hasn", "haven"}
+    ),
+}
+_NO_HOST: Final[frozenset[str]] = frozenset()
 _HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
 _SMILE: Final = re.compile(r"<3+|[:;=]-?[)dpDP*]+(?!\w)")
 _FROWN: Final = re.compile(r"[:=]'?-?[(]+")
@@ -86,7 +99,10 @@ def clauses_of(text: str) -> list[Clause]:
     sentence = 0
     for token in TOKEN.findall(normalise(text)):
         if token[0].isalnum() or token >= FIRST_PICTURE:
-            words.append(token)
+            if words and words[-1] in _CLITICS.get(token, _NO_HOST):
+                words[-1] += token
+            else:
+                words.append(token)
             continue
         if words:
             clauses.append(Clause(words, sentence, is_asked=token == _QUESTION_MARK))
