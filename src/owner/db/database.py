@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 import asyncpg
 from pydantic_core import from_json, to_json
 
-from owner.db.notices import Notices
+from owner.db.notices import CHANGES, Notices
 from owner.db.revisions import head_revision
 from owner.models.errors import DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole
 
@@ -21,7 +22,7 @@ Connection: TypeAlias = (
 PLATFORM_ID: Final = 0  # in the place of an owner's id, for who operates the product; no owner has it
 _CONNECT_TIMEOUT: Final = 10.0
 _request: "ContextVar[tuple[int, Connection] | None]" = ContextVar("request", default=None)
-_noted: "ContextVar[set[int] | None]" = ContextVar("noted", default=None)
+_noted: "ContextVar[_Noted | None]" = ContextVar("noted", default=None)
 _RESOLVED_LATER: Final = (
     OSError,
     asyncio.TimeoutError,
@@ -43,6 +44,14 @@ FROM pg_roles WHERE rolname = current_user
 
 class TransactionAborted(Exception):
     """A statement failed and its error was swallowed, so Postgres rolled back instead of committing."""
+
+
+@dataclass(slots=True)
+class _Noted:
+    """What is to be announced once a transaction has committed."""
+
+    owner_ids: set[int] = field(default_factory=set)  # who have new events
+    has_change: bool = False
 
 
 class TokenKind(StrEnum):
@@ -150,14 +159,16 @@ class Database:
             connection = await self.pool.acquire(timeout=_CONNECT_TIMEOUT)
         except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
             raise DatabaseUnavailable from problem
-        outer, noted = _noted.get(), set[int]()
+        outer, noted = _noted.get(), _Noted()
         _noted.set(noted)
         try:
             await connection.execute(begin)
             yield connection
             await _commit(connection)
-            if noted:
-                self.notices.announce(noted)
+            if noted.owner_ids:
+                self.notices.announce(noted.owner_ids)
+            if noted.has_change:
+                self.notices.forget()
         except BaseException as problem:
             await _roll_back(connection)
             is_lost = isinstance(problem, asyncpg.InterfaceError) and _is_gone(connection)
@@ -217,7 +228,18 @@ def note_events(owner_id: int) -> None:
     """
     noted = _noted.get()
     if noted is not None:
-        noted.add(owner_id)
+        noted.owner_ids.add(owner_id)
+
+
+async def note_change(connection: Connection) -> None:
+    """Have every process forget what it remembers of owners and accounts, once the transaction that goes on has committed.
+
+    Part of the transaction, so that none is lost; such changes are rare enough for the lock that this takes.
+    """
+    await connection.execute(f"SELECT pg_notify('{CHANGES}', '')")
+    noted = _noted.get()
+    if noted is not None:
+        noted.has_change = True
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Tells other processes whose events are new, and hears it from them: one connection, never a request's."""
+"""Tells other processes whose events are new and that settings changed, and hears it: one connection, never a request's."""
 
 import asyncio
 import contextlib
@@ -13,6 +13,7 @@ from owner.logs import get_logger
 log = get_logger(__name__)
 
 CHANNEL: Final = "owner_events"
+CHANGES: Final = "owner_changes"
 PAUSE: Final = 0.05  # between two notifications: each takes a lock that every other commit with one waits for
 LONGEST_PAYLOAD: Final = 7_900  # bytes; Postgres takes less than 8,000
 LONGEST_ID: Final = 19  # digits
@@ -22,16 +23,21 @@ _PATIENCE: Final = 10.0
 _UNREACHABLE: Final = (TimeoutError, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 Hear: TypeAlias = Callable[[Collection[int]], None]
+Forget: TypeAlias = Callable[[], None]
 
 
 class Notices:
     """Who listens in this process hears at once; the others hear it by NOTIFY while there is a connection.
 
-    A notice says no more than that it is worth looking: one that is lost costs the time until the next poll.
+    A notice of events says no more than that it is worth looking: one that is lost costs the time until the next
+    poll. A notice of a change is part of the transaction that changes something, so none is lost while
+    `hears_changes`; whoever remembers something forgets it then, and whenever that begins anew.
     """
 
     def __init__(self) -> None:
         self._hearers: set[Hear] = set()
+        self._forgetters: list[Forget] = []
+        self.hears_changes = False
         self._unsent: set[int] = set()
         self._has_work = asyncio.Event()
         self._is_open = False
@@ -53,6 +59,15 @@ class Notices:
             self._unsent.update(owner_ids)
             self._has_work.set()
 
+    def forget_with(self, forget: Forget) -> None:
+        """Call `forget` when an owner or an account has changed, or may have; it must neither wait nor fail."""
+        self._forgetters.append(forget)
+
+    def forget(self) -> None:
+        """Say in this process that something has changed."""
+        for forget in self._forgetters:
+            forget()
+
     @asynccontextmanager
     async def connected(self, url: str) -> AsyncIterator[None]:
         """Exchange notices with other processes; begins and goes on in the background, whatever the database does."""
@@ -61,7 +76,7 @@ class Notices:
         try:
             yield
         finally:
-            self._is_open = False
+            self._is_open = self.hears_changes = False
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -74,7 +89,7 @@ class Notices:
             except _UNREACHABLE as problem:
                 log.warning("notices_lost", problem=type(problem).__name__)
             rest = 1.0 if self.is_connected else min(rest * 2, LONGEST_REST)
-            self.is_connected = False
+            self.is_connected = self.hears_changes = False
             await asyncio.sleep(rest)
 
     async def _exchange(self, url: str) -> None:
@@ -86,7 +101,13 @@ class Notices:
             await connection.add_listener(
                 CHANNEL, lambda _connection, pid, _channel, payload: self._hear(pid == own_pid, payload)
             )
+            await connection.add_listener(
+                CHANGES, lambda _connection, pid, *_: self._hear_change(pid == own_pid)
+            )
             self.is_connected = True
+            await connection.execute(
+                f"SELECT pg_notify('{CHANGES}', '')"
+            )  # answered by itself, if they get through
             while True:
                 await self._send_unsent(connection)
         finally:
@@ -109,6 +130,11 @@ class Notices:
         if not is_own:
             words = str(payload).split(",")
             self._tell({int(word) for word in words if word.isdecimal() and len(word) <= LONGEST_ID})
+
+    def _hear_change(self, is_own: bool) -> None:  # noqa: FBT001 - as above
+        """One's own is the first: what changed before it was told to nobody."""
+        self.hears_changes = self.hears_changes or is_own
+        self.forget()
 
     def _tell(self, owner_ids: Collection[int]) -> None:
         for hear in tuple(self._hearers):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 import asyncpg
 from pydantic_core import from_json, to_json
 
-from owner.db.database import Connection
+from owner.db.database import Connection, note_change
 from owner.models.entity import Entity, Page
 from owner.models.errors import AlreadyExists, InvalidCursor, NotFound, OwnerError
 
@@ -23,6 +23,7 @@ class BaseRepository(Generic[E]):
     entity: ClassVar[type[Entity]]
     table: ClassVar[str]
     key: ClassVar[str]
+    is_remembered: ClassVar = False  # by processes, which have to hear of changes
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -115,6 +116,8 @@ class BaseRepository(Generic[E]):
         )
         if result != "UPDATE 1":
             raise self.missing(key)
+        if self.is_remembered:
+            await note_change(self.connection)
 
     async def delete(self, key: int) -> None:
         result = await self.connection.execute(f"DELETE FROM {self.table} WHERE {self.key} = $1", key)  # nosec B608 # names of this class

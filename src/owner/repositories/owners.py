@@ -13,6 +13,7 @@ class OwnerRepository(BaseRepository[Owner]):
     entity: ClassVar = Owner
     table: ClassVar = "owners"
     key: ClassVar = "owner_id"
+    is_remembered: ClassVar = True
 
     async def next_id(self) -> int:
         """The id of the next tenant: its own row needs it as the setting before it can be inserted."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 from pydantic_core import to_json
 
-from owner.db.database import Connection
+from owner.db.database import Connection, note_change
 from owner.repositories.named_sql import load_sql
 
 _SQL: Final = load_sql("tenant_tables")
@@ -16,6 +16,7 @@ _DELETE: Final = 5000  # rows in one transaction
 _PATIENCE: Final = 600.0  # seconds for a statement that reads all rows of an owner
 _CURSORS: Final = "event_cursors"
 _OWNERS: Final = "owners"
+_REMEMBERED: Final = frozenset({_OWNERS, "twilio_accounts", "channel_addresses"})  # by processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,7 @@ class TenantTableRepository:
 
     async def stop(self) -> None:
         await self.connection.execute(_SQL["stop"])
+        await note_change(self.connection)
 
     async def forget_self_references(self, table: TenantTable) -> None:
         for column in table.self_references:
@@ -186,6 +188,8 @@ class TenantTableRepository:
             )
         except asyncpg.ForeignKeyViolationError as problem:
             raise StillReferredTo from problem
+        if table.name in _REMEMBERED:
+            await note_change(self.connection)
         return int(result.rpartition(" ")[2])
 
     async def count_quarantined(self) -> int:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import asyncpg
 
+from owner.db.database import note_change
 from owner.models.addresses import Address
 from owner.models.entity import Page
 from owner.models.enums import Channel
@@ -20,6 +21,7 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
     entity: ClassVar = TwilioAccount
     table: ClassVar = "twilio_accounts"
     key: ClassVar = "twilio_account_id"
+    is_remembered: ClassVar = True
 
     async def find_by_sid(self, account_sid: str) -> TwilioAccount | None:
         return await self.find_where(account_sid=account_sid)
@@ -84,6 +86,7 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
             address.channel,
             address.value,
         )
+        await note_change(self.connection)
         return result == "DELETE 1"
 
     async def remove_addresses(self, account: TwilioAccount) -> None:
@@ -91,6 +94,7 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
         await self.connection.execute(
             "DELETE FROM channel_addresses WHERE twilio_account_id = $1", account.twilio_account_id
         )
+        await note_change(self.connection)
 
     async def has_open_conversations(self, account: TwilioAccount, address: Address | None = None) -> bool:
         """Whether a conversation over the account, or over one address of it, is open."""

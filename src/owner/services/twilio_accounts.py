@@ -1,10 +1,12 @@
 """Connects Twilio accounts, and tells whose a webhook is."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from owner.db.database import Database
 from owner.models.addresses import Address, parse_phone_number
@@ -18,7 +20,10 @@ from owner.repositories.owners import OwnerRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.services.ports import Clock, Credentials, MessageGateway, SecretBox
 
-REMEMBERED_FOR: Final = 5.0  # seconds that a change of an account or an owner may take to be seen
+REMEMBERED_FOR: Final = (
+    60.0  # seconds; for a change that no notice told, such as one made by hand in the database
+)
+REMEMBERED_UNHEARD: Final = 5.0  # seconds, while this process does not hear of changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,13 @@ class AccountAccess:
         return address in self.addresses or is_of_service
 
 
+class _Remembered(NamedTuple):
+    """Accounts as they were at a moment of the process's clock."""
+
+    looked_up_at: float
+    accounts: list[AccountAccess]
+
+
 class TwilioService:
     """Accounts at Twilio: their credentials, addresses and webhook URLs."""
 
@@ -55,7 +67,10 @@ class TwilioService:
         self.secrets_box = secrets_box
         self.gateway = gateway
         self.public_url = public_url
-        self._remembered: dict[str, tuple[float, list[AccountAccess]]] = {}
+        self._remembered: dict[str, _Remembered] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._changes = 0
+        database.notices.forget_with(self._forget)
 
     async def connect(
         self, owner_id: int, create: TwilioAccountCreate, *, by: Actor = SYSTEM, renews: bool = True
@@ -145,10 +160,6 @@ class TwilioService:
             f"sid:{account_sid}", lambda directory: directory.accounts_by_sid(account_sid), fresh=fresh
         )
 
-    def forget(self) -> None:
-        """Look every account up anew: one of them has changed. Other processes see it within seconds."""
-        self._remembered.clear()
-
     def token(self, account: TwilioAccount) -> str:
         """The newest token; raises `ProviderError` where the account is disconnected."""
         if account.auth_token_encrypted is None:
@@ -173,17 +184,32 @@ class TwilioService:
     async def _remember(
         self, name: str, look_up: Callable[[Directory], Awaitable[list[Key]]], *, fresh: bool
     ) -> list[AccountAccess]:
-        """Look accounts up, at most once every few seconds. What is not there is not remembered."""
-        until, found = self._remembered.get(name, (0.0, []))
-        if not fresh and monotonic() < until:
+        """Look accounts up, once for all who ask at the same time. What is not there is not remembered."""
+        if not fresh and (remembered := self._find_remembered(name)):
+            return remembered
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            if not fresh and (remembered := self._find_remembered(name)):
+                return remembered
+            looked_up_at, changes = monotonic(), self._changes
+            async with self.database.system() as connection:
+                keys = await look_up(Directory(connection))
+            found = [await self._access(key) for key in keys]
+            self._remembered.pop(name, None)
+            if found and changes == self._changes:  # else it may be of before the change
+                self._remembered[name] = _Remembered(looked_up_at, found)
             return found
-        async with self.database.system() as connection:
-            keys = await look_up(Directory(connection))
-        found = [await self._access(key) for key in keys]
-        self._remembered.pop(name, None)
-        if found:
-            self._remembered[name] = (monotonic() + REMEMBERED_FOR, found)
-        return found
+
+    def _find_remembered(self, name: str) -> list[AccountAccess] | None:
+        remembered = self._remembered.get(name)
+        if remembered is None:
+            return None
+        is_told = self.database.notices.hears_changes
+        limit = REMEMBERED_FOR if is_told else REMEMBERED_UNHEARD
+        return remembered.accounts if monotonic() < remembered.looked_up_at + limit else None
+
+    def _forget(self) -> None:
+        self._changes += 1
+        self._remembered.clear()
 
     async def _access(self, key: Key) -> AccountAccess:
         async with self.database.owner(key.owner_id) as connection:

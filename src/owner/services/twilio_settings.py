@@ -60,7 +60,6 @@ class TwilioSettingsService:
         if create.verify:
             await self._refuse_wrong_token(create.account_sid, create.auth_token)
         account = await self.twilio.connect(owner_id, create, by=by, renews=False)
-        self.twilio.forget()
         return await self.get(owner_id, account.twilio_account_id)
 
     async def change(
@@ -88,9 +87,7 @@ class TwilioSettingsService:
                 await repository.save(account)
             if fields:
                 await _tell(connection, "channel.updated", account, by, fields=sorted(fields))
-            shown = await self._show(connection, account)
-        self.twilio.forget()
-        return shown
+            return await self._show(connection, account)
 
     async def promote(self, owner_id: int, twilio_account_id: int, *, by: Actor) -> TwilioAccountResponse:
         """Accept the newest token only, once Twilio signs with it."""
@@ -102,9 +99,7 @@ class TwilioSettingsService:
                 account.updated_at = self.clock.now()
                 await repository.save(account)
                 await _tell(connection, "channel.updated", account, by, fields=["auth_token"])
-            shown = await self._show(connection, account)
-        self.twilio.forget()
-        return shown
+            return await self._show(connection, account)
 
     async def disconnect(self, owner_id: int, twilio_account_id: int, *, by: Actor) -> None:
         """Forget the tokens and free the numbers; its conversations stay.
@@ -121,7 +116,6 @@ class TwilioSettingsService:
             account.disconnect(at=self.clock.now())
             await repository.save(account)
             await _tell(connection, "channel.disconnected", account, by)
-        self.twilio.forget()
 
     async def _refuse_wrong_token(self, account_sid: str, auth_token: str) -> None:
         try:
