@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -53,6 +54,24 @@ def configure_logging(*, level: str = "INFO", log_format: str = "auto") -> None:
 def get_logger(name: str) -> FilteringBoundLogger:
     logger: FilteringBoundLogger = structlog.get_logger(source=name)
     return logger
+
+
+class Seldom:
+    """For what happens thousands of times in an outage, and is worth a line now and then."""
+
+    def __init__(self, *, every: float) -> None:
+        """`every` is in seconds."""
+        self._every = every
+        self._last_at: dict[str, float] = {}
+        self._times: dict[str, int] = {}
+
+    def times(self, what: str) -> int:
+        """How often it has happened since its last line, if it is time for one; else 0."""
+        self._times[what] = self._times.get(what, 0) + 1
+        if monotonic() - self._last_at.get(what, -self._every) < self._every:
+            return 0
+        self._last_at[what] = monotonic()
+        return self._times.pop(what)
 
 
 def _as_json(event: dict[str, Any], **options: Any) -> str:

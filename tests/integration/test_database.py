@@ -15,6 +15,7 @@ from owner.db.database import Connection, Database, TransactionAborted
 from owner.db.embedded import EmbeddedServer
 from owner.db.revisions import head_revision
 from owner.models.errors import DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole
+from owner.models.outage_errors import DatabaseBusy
 
 MEND = "Put a plain LOGIN role into OWNER_DATABASE_URL and run `owner migrate`, which grants it owner_app."
 
@@ -208,13 +209,11 @@ async def test_a_connection_that_ends_in_the_middle_is_an_unavailable_database_a
             assert await connection.fetchval("SELECT 1") == 1
 
 
-async def test_a_database_without_free_connections_is_unavailable(
-    server: EmbeddedServer, template: str
-) -> None:
+async def test_a_database_without_free_connections_is_busy(server: EmbeddedServer, template: str) -> None:
     with new_database(server, "crowded", template=template) as name:
         ask(server.url("postgres"), f"ALTER DATABASE {name} CONNECTION LIMIT 1")
         async with connected(url_of(server, name)) as database, database.system():
-            with pytest.raises(DatabaseUnavailable):
+            with pytest.raises(DatabaseBusy):
                 async with database.system():
                     pass
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from owner.api.errors import HTTP_STATUS
-from owner.models import access_errors, contact_errors, errors, work_errors
+from owner.models import access_errors, contact_errors, errors, outage_errors, work_errors
 from owner.models.errors import OwnerError
 
-MODULES = {module.__name__ for module in (errors, access_errors, contact_errors, work_errors)}
+MODULES = {module.__name__ for module in (errors, access_errors, contact_errors, outage_errors, work_errors)}
 
 
 def descendants(kind: type[OwnerError]) -> Iterator[type[OwnerError]]:

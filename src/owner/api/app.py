@@ -42,7 +42,7 @@ from owner.api import (
     webhooks,
 )
 from owner.api.errors import install_error_handlers
-from owner.api.middleware import DeclaredSize, RequestId
+from owner.api.middleware import DeclaredSize, RequestId, WebhookPatience
 from owner.api.openapi import describe, operation_name
 from owner.services.catalog import Services
 
@@ -104,6 +104,7 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
     # Not FastAPI's `max_body_size`: that one is outermost and would answer in plain text, without an id.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAXIMUM_BODY)
     app.add_middleware(DeclaredSize, max_body_size=MAXIMUM_BODY)
+    app.add_middleware(WebhookPatience)
     app.add_middleware(RequestId)
     # First and not as a router of their own: routes are tried one after the other, and most requests are webhooks.
     app.router.routes[:0] = webhooks.router.routes

@@ -11,12 +11,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from owner.logs import get_logger
+from owner.logs import Seldom, get_logger
 from owner.models import errors
 from owner.models.entity import DTO
+from owner.models.outage_errors import Collision, DatabaseBusy, DatabaseTooSlow, Overloaded
 from owner.services.rate_limits import Allowance
 
 log = get_logger(__name__)
+_outages = Seldom(every=10.0)
 
 HTTP_STATUS: Final[dict[type[errors.OwnerError], HTTPStatus]] = {
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -33,6 +35,7 @@ HTTP_STATUS: Final[dict[type[errors.OwnerError], HTTPStatus]] = {
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.OwnerError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
+RETRY_AFTER: Final = "2"  # seconds, where the database is away or everything is busy
 
 
 class Problem(DTO):
@@ -83,11 +86,21 @@ def problem(
 async def _on_owner_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.OwnerError)
     status = http_status(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        _log_outage(error)
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", code=error.code, status=status.value)
     facts = {**error.facts, **({"field": error.field} if error.field else {})}
     headers = {**_allowance(request), **_headers_of(error)}
     return problem(status, code=error.code, detail=error.message, headers=headers, facts=facts)
+
+
+def _log_outage(error: errors.OwnerError) -> None:
+    """That the database is away it says itself, once."""
+    if type(error) is errors.DatabaseUnavailable:
+        return
+    if times := _outages.times(error.code):
+        log.error("request_failed", code=error.code, status=503, times=times)
 
 
 def _allowance(request: Request) -> Mapping[str, str]:
@@ -100,6 +113,8 @@ def _headers_of(error: errors.OwnerError) -> dict[str, str]:
     match error:
         case errors.Unauthenticated():
             return {"WWW-Authenticate": "Bearer"}
+        case errors.DatabaseUnavailable() | DatabaseBusy() | DatabaseTooSlow() | Collision():
+            return {"Retry-After": RETRY_AFTER}
         case errors.RateLimited(limit=limit, remaining=remaining, retry_after=seconds):
             return {
                 "Retry-After": str(seconds),
@@ -107,7 +122,7 @@ def _headers_of(error: errors.OwnerError) -> dict[str, str]:
                 "RateLimit-Remaining": str(remaining),
                 "RateLimit-Reset": str(seconds),
             }
-        case errors.Overloaded(retry_after=seconds):
+        case Overloaded(retry_after=seconds):
             return {"Retry-After": str(seconds)}
     return {}
 

@@ -1,5 +1,6 @@
-"""What happens to every request: an id in logs and answer, and a look at the size that it declares."""
+"""What happens to every request: an id in logs and answer, a look at its size, and an end to a webhook's wait."""
 
+import asyncio
 import re
 from secrets import token_hex
 from typing import Final
@@ -8,8 +9,10 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from owner.api.errors import http_status, problem
-from owner.models.errors import PayloadTooLarge
+from owner.models.errors import OwnerError, PayloadTooLarge
+from owner.models.outage_errors import DatabaseBusy
 
+WEBHOOK_PATIENCE: Final = 5.0  # seconds; Twilio waits for 15, all its tries together
 _REQUEST_ID: Final = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 
 
@@ -51,6 +54,32 @@ class DeclaredSize:
             await self.app(scope, receive, send)
             return
         error = PayloadTooLarge(f"The request body is larger than {self.max_body_size} bytes.")
-        headers = {"Connection": "close"}
-        answer = problem(http_status(error), code=error.code, detail=error.message, headers=headers)
-        await answer(scope, receive, send)
+        await _refuse(error, scope, receive, send)
+
+
+class WebhookPatience:
+    """Tells Twilio to come again while there is still time for it.
+
+    What was begun may even be committed: a message that comes twice is stored once.
+    """
+
+    def __init__(self, app: ASGIApp, *, patience: float = WEBHOOK_PATIENCE) -> None:
+        self.app = app
+        self.patience = patience
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope.get("path", "").startswith("/webhooks/"):
+            await self.app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self.patience):
+                await self.app(scope, receive, send)
+        except TimeoutError:
+            await _refuse(DatabaseBusy(), scope, receive, send)
+
+
+async def _refuse(error: OwnerError, scope: Scope, receive: Receive, send: Send) -> None:
+    answer = problem(
+        http_status(error), code=error.code, detail=error.message, headers={"Connection": "close"}
+    )
+    await answer(scope, receive, send)

@@ -29,6 +29,7 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     403: {"description": "Not signed by a connected account.", **_PROBLEM},
     413: {"description": "Larger than 1 MB.", **_PROBLEM},
     415: {"description": "Not a form.", **_PROBLEM},
+    503: {"description": "The database is away, or everything is busy: come again.", **_PROBLEM},
 }
 
 router = APIRouter(

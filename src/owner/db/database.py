@@ -6,31 +6,20 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final
 
 import asyncpg
-from pydantic_core import from_json, to_json
 
+from owner.db.connections import Connection, Connections, is_gone
 from owner.db.notices import CHANGES, Notices
 from owner.db.revisions import head_revision
 from owner.models.errors import DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole
 
-Connection: TypeAlias = (
-    "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
-)
+__all__ = ("PLATFORM_ID", "Connection", "Database", "TokenKind", "TransactionAborted", "note_events")
 
 PLATFORM_ID: Final = 0  # in the place of an owner's id, for who operates the product; no owner has it
-_CONNECT_TIMEOUT: Final = 10.0
 _request: "ContextVar[tuple[int, Connection] | None]" = ContextVar("request", default=None)
 _noted: "ContextVar[_Noted | None]" = ContextVar("noted", default=None)
-_RESOLVED_LATER: Final = (
-    OSError,
-    asyncio.TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-)
 
 _ROLE_CHECK: Final = """
 SELECT rolsuper, rolbypassrls, current_user AS role,
@@ -65,8 +54,8 @@ class TokenKind(StrEnum):
 class Database:
     """Connections of the application's role; every use is a transaction."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        self.pool = pool
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
         self.notices = Notices()
 
     @classmethod
@@ -77,24 +66,20 @@ class Database:
             DatabaseUnavailable: nobody answers at the URL, or it doesn't let us in.
         """
         try:
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=pool_size,
-                init=_speak_json,
-                reset=_nothing_to_reset,
-                timeout=_CONNECT_TIMEOUT,
-                command_timeout=30,
-                server_settings={"application_name": "owner", "timezone": "UTC"},
-            )
-        except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
+            connections = Connections(url, size=pool_size)
+            await connections.open()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
             raise DatabaseUnavailable(
                 f"The database can't be reached ({problem}). Is it running, and is OWNER_DATABASE_URL right?"
             ) from problem
-        return cls(pool)
+        return cls(connections)
+
+    @property
+    def pool(self) -> "asyncpg.Pool[asyncpg.Record]":
+        return self.connections.pool
 
     async def close(self) -> None:
-        await self.pool.close()
+        await self.connections.aclose()
 
     @asynccontextmanager
     async def owner(self, owner_id: int, *, lock: int | None = None) -> AsyncIterator[Connection]:
@@ -155,29 +140,18 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[Connection]:
-        try:
-            connection = await self.pool.acquire(timeout=_CONNECT_TIMEOUT)
-        except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
-            raise DatabaseUnavailable from problem
         outer, noted = _noted.get(), _Noted()
         _noted.set(noted)
         try:
-            await connection.execute(begin)
-            yield connection
-            await _commit(connection)
-            if noted.owner_ids:
-                self.notices.announce(noted.owner_ids)
-            if noted.has_change:
-                self.notices.forget()
-        except BaseException as problem:
-            await _roll_back(connection)
-            is_lost = isinstance(problem, asyncpg.InterfaceError) and _is_gone(connection)
-            if is_lost or isinstance(problem, _RESOLVED_LATER):
-                raise DatabaseUnavailable from problem
-            raise
+            async with self.connections.using(begin) as connection:
+                yield connection
+                await _commit(connection)
+                if noted.owner_ids:
+                    self.notices.announce(noted.owner_ids)
+                if noted.has_change:
+                    self.notices.forget()
         finally:
             _noted.set(outer)
-            await self.pool.release(connection)
 
     async def refuse_unsafe_role(self) -> None:
         """Raise `UnsafeDatabaseRole` if row level security would not bind this role."""
@@ -283,44 +257,12 @@ async def _savepoint(connection: Connection) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
-        if not _is_gone(connection):
+        if not is_gone(connection):
             await asyncio.shield(connection.execute("ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step"))
         raise
     await connection.execute("RELEASE SAVEPOINT step")
 
 
-async def _nothing_to_reset(_connection: Connection) -> None:
-    """Settings and locks are local to their transaction, so giving a connection back costs no round trip."""
-
-
-async def _speak_json(connection: Connection) -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        format="binary",
-        encoder=lambda value: b"\x01" + to_json(value),
-        decoder=lambda value: from_json(value[1:]),
-    )
-
-
 async def _commit(connection: Connection) -> None:
     if await connection.execute("COMMIT") != "COMMIT":
         raise TransactionAborted
-
-
-async def _roll_back(connection: Connection) -> None:
-    # Also where asyncpg knows of no transaction yet: whoever is cancelled while waiting for a lock is in one.
-    if _is_gone(connection):
-        return
-    try:
-        await asyncio.shield(connection.execute("ROLLBACK"))
-    except (*_RESOLVED_LATER, asyncpg.PostgresError, asyncpg.InterfaceError):
-        if not _is_gone(connection):
-            connection.terminate()
-
-
-def _is_gone(connection: Connection) -> bool:
-    try:
-        return connection.is_closed()
-    except asyncpg.InterfaceError:  # the pool took it back the moment it closed
-        return True

@@ -62,6 +62,13 @@ OwnerError
 ├── OutcomeUnknown            we don't know whether Twilio took it
 └── Unavailable               a part that we need is away
     ├── DatabaseUnavailable
+    │   ├── DatabaseRefused
+    │   └── DatabaseReadOnly
+    ├── DatabaseBusy
+    ├── DatabaseTooSlow
+    ├── Collision
+    ├── DatabaseFull
+    ├── MediaStoreUnavailable
     ├── Overloaded
     ├── SchemaOutdated
     ├── UnsafeDatabaseRole
@@ -373,13 +380,6 @@ class DatabaseUnavailable(Unavailable):
     """The database can't be reached."""
 
     code = "database_unavailable"
-
-
-class Overloaded(Unavailable):
-    """More comes in than can be stored just now; try again in a moment."""
-
-    code = "overloaded"
-    retry_after = 1  # seconds
 
 
 class SchemaOutdated(Unavailable):

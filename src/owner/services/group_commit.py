@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
-from owner.models.errors import Overloaded, Unavailable
+from owner.models.errors import Unavailable
+from owner.models.outage_errors import Collision, Overloaded
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -102,15 +103,13 @@ class GroupCommit(Generic[Item, Outcome]):
         """Give each ticket what is its own: what fails is tried once more, each alone, and then fails alone."""
         try:
             outcomes = await self.commit([ticket.item for ticket in tickets])
-        except Unavailable as problem:
-            for ticket in tickets:
-                self._fail(ticket, problem)
         except Exception as problem:  # noqa: BLE001 - whatever it is, it belongs to who waits for the item
-            if is_last_try:
-                self._fail(tickets[0], problem)
-                return
+            is_everybodys = isinstance(problem, Unavailable) and not isinstance(problem, Collision)
             for ticket in tickets:
-                await self._store([ticket], is_last_try=True)
+                if is_everybodys or is_last_try:
+                    self._fail(ticket, problem)
+                else:
+                    await self._store([ticket], is_last_try=True)
         else:
             for ticket, outcome in zip(tickets, outcomes, strict=True):
                 if outcome is None:

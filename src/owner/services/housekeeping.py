@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from owner.db.connections import allow_long_work
 from owner.db.database import Database
 from owner.logs import get_logger
 from owner.repositories.idempotency_keys import IdempotencyKeyRepository
@@ -46,6 +47,7 @@ class HousekeepingService:
         for table in self.kept_for:
             await self._patiently(table, partial(self._forget_months, table))
         async with self.database.system() as connection:
+            await allow_long_work(connection)
             for table, kept_for in self.kept_for.items():
                 await PartitionRepository(connection).prune_strays(
                     table, older_than=kept_for, readers=self.readers

@@ -9,8 +9,8 @@ from owner.db.database import Connection, Database, seeing
 from owner.logs import get_logger
 from owner.models.closure import ClosureScore
 from owner.models.enums import ConversationStatus
-from owner.models.errors import Overloaded
 from owner.models.message import InboundMessage
+from owner.models.outage_errors import Overloaded
 from owner.models.owner import Owner
 from owner.repositories.inbound import InboundRepository, Known, Sought
 from owner.repositories.jobs import JobRepository

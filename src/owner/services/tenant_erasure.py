@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from owner.db.connections import allow_long_work
 from owner.db.database import Database
 from owner.logs import get_logger
 from owner.models.errors import Conflict
@@ -64,11 +65,13 @@ class TenantErasureService:
 
     async def _erase_beside(self, owner_id: int) -> None:
         async with self.database.owner(owner_id) as connection:
+            await allow_long_work(connection)
             await JobRepository(connection).erase_of_owner(owner_id)
             await TenantTableRepository(connection).erase_quarantined()
 
     async def _empty(self, owner_id: int, table: TenantTable, told: Told) -> None:
         async with self.database.owner(owner_id) as connection:
+            await allow_long_work(connection)
             await TenantTableRepository(connection).forget_self_references(table)
         deleted = 1
         while deleted:

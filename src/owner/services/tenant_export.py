@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Final
 
+from owner.db.connections import allow_long_work
 from owner.db.database import Database
 from owner.models.entity import DTO
 from owner.models.transfer import (
@@ -40,6 +41,7 @@ class TenantExportService:
     async def count(self, owner_id: int) -> Inventory:
         """What there is of a tenant; raises `OwnerNotFound`."""
         async with self.database.owner(owner_id) as connection:
+            await allow_long_work(connection)
             owner = await OwnerRepository(connection).get(owner_id)
             repository = TenantTableRepository(connection)
             rows = {table.name: await repository.count(table.name) for table in await repository.tables()}
@@ -56,6 +58,7 @@ class TenantExportService:
         revision = await self.database.revision()
         done = Transferred(owner_id)
         async with self.database.owner(owner_id) as connection:
+            await allow_long_work(connection)
             repository = TenantTableRepository(connection)
             await repository.read_only_snapshot()
             owner = await OwnerRepository(connection).get(owner_id)

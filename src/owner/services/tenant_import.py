@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
+from owner.db.connections import allow_long_work
 from owner.db.database import Database
 from owner.models.errors import AlreadyExists, BrokenTransferFile, OwnerError, SchemaOutdated, Unavailable
 from owner.models.transfer import EMPTIED, REPLACED, REPLACED_BY, Header, Trailer, Transferred
@@ -82,6 +83,7 @@ class TenantImportService:
         file = TransferLines(lines, revision=revision)
         owner_id = await self._new_id() if as_new else file.header.owner_id
         async with self.database.owner(owner_id) as connection:
+            await allow_long_work(connection)
             repository = TenantTableRepository(connection)
             run = _Run(file.header, owner_id, as_new, email, repository, Transferred(owner_id))
             try:
