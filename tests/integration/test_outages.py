@@ -153,7 +153,7 @@ async def test_statements_locks_and_silence_have_their_limits(database: Database
         }
     assert limits == {
         "statement_timeout": "15s",
-        "lock_timeout": "4s",
+        "lock_timeout": "8s",
         "idle_in_transaction_session_timeout": "15s",
     }
 

@@ -12,7 +12,7 @@ from owner.api.errors import http_status, problem
 from owner.models.errors import OwnerError, PayloadTooLarge
 from owner.models.outage_errors import DatabaseBusy
 
-WEBHOOK_PATIENCE: Final = 5.0  # seconds; Twilio waits for 15, all its tries together
+WEBHOOK_PATIENCE: Final = 10.0  # seconds, where the database answers slowly; Twilio has 15 for all its tries
 _REQUEST_ID: Final = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 
 

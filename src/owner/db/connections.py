@@ -20,12 +20,12 @@ Connection: TypeAlias = (
     "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 )
 
-PATIENCE: Final = 2.5  # seconds for a connection; Twilio gives a webhook 15 with all its tries
+PATIENCE: Final = 8.0  # seconds for a connection of a server that answers; Twilio gives a webhook 15 in all
 RESERVED: Final = 4  # one in so many is kept from REST requests, so that webhooks always get through
 LONGEST_STATEMENT: Final = 15  # seconds
-LONGEST_LOCK: Final = 4  # seconds; a webhook behind a customer's lock then still has time for another try
+LONGEST_LOCK: Final = 8  # seconds; a webhook behind a customer's lock then still has time for another try
 LONGEST_SILENCE: Final = 15  # seconds in a transaction; a process that stands still must not hold its locks
-_BEGINS_WITHIN: Final = LONGEST_LOCK + PATIENCE
+_BEGINS_WITHIN: Final = LONGEST_LOCK + 2.0
 _CONNECTS_WITHIN: Final = 10.0  # the very first time
 _ANSWERS_WITHIN: Final = 120.0  # longer than any statement may take: the connection is lost, and nothing told
 _ENDS_WITHIN: Final = 2.0
@@ -69,6 +69,7 @@ class Connections:
         self.pulse = Pulse(self._ping, on_away=self._drop_all)
         self._url = url
         self._open: set[asyncpg.Connection[asyncpg.Record]] = set()
+        self._waiting: set[asyncio.Timeout] = set()
         self._guests = asyncio.Semaphore(size - max(1, size // RESERVED))
         self.pool: asyncpg.Pool[asyncpg.Record] = asyncpg.create_pool(
             url,
@@ -122,10 +123,26 @@ class Connections:
         self.pulse.heard()
 
     async def _enter(self) -> None:
+        async with self._patience():
+            await self._guests.acquire()
+
+    @asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        """Wait for something, but not for long, and no more once the database is away."""
+        if self.pulse.is_away:
+            self.pulse.refuse()
+            raise DatabaseUnavailable
+        deadline = asyncio.timeout(PATIENCE)
+        self._waiting.add(deadline)
         try:
-            await asyncio.wait_for(self._guests.acquire(), PATIENCE)
+            async with deadline:
+                yield
         except TimeoutError as problem:
+            if self.pulse.is_away:
+                raise DatabaseUnavailable from problem
             raise DatabaseBusy from problem
+        finally:
+            self._waiting.discard(deadline)
 
     async def _begin(self, begin: str) -> _Taken:
         try:
@@ -154,25 +171,15 @@ class Connections:
         return connection
 
     async def _acquire(self) -> _Taken:
-        if self.pulse.is_away:
-            self.pulse.refuse()
-            raise DatabaseUnavailable
         try:
-            return await self.pool.acquire(timeout=PATIENCE)
-        except TimeoutError as problem:
-            if self._is_exhausted():
-                raise DatabaseBusy from problem
-            self.pulse.suspect()
-            raise DatabaseUnavailable from problem
+            async with self._patience():
+                return await self.pool.acquire()
         except _LOST as problem:
             # Whatever else a server says to who knocks, it is there.
             meaning = meaning_of(problem) or DatabaseRefused()
             if type(meaning) is DatabaseUnavailable and not self.pool.is_closing():
                 self.pulse.note_away(problem)
             raise meaning from problem
-
-    def _is_exhausted(self) -> bool:
-        return self.pool.get_size() == self.pool.get_max_size() and self.pool.get_idle_size() == 0
 
     async def _explain(self, problem: BaseException, *, is_dead: bool) -> None:
         """Raise what the problem means, unless it is none of the database's."""
@@ -191,7 +198,7 @@ class Connections:
 
     async def _give_back(self, connection: _Taken) -> None:
         with contextlib.suppress(*_LOST):  # asyncpg has thrown it away then
-            await self.pool.release(connection)
+            await self.pool.release(connection, timeout=_ENDS_WITHIN)
 
     async def _prepare(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         self._open.add(connection)
@@ -206,9 +213,12 @@ class Connections:
         await connection.execute(_LIMITS)
 
     def _drop_all(self) -> None:
-        """Whoever waits for an answer has an error at once; asyncpg makes new connections when they are wanted."""
+        """Whoever waits for something has an error at once; asyncpg makes new connections when they are wanted."""
         for connection in tuple(self._open):
             connection.terminate()
+        for deadline in self._waiting:
+            if not deadline.expired():
+                deadline.reschedule(asyncio.get_running_loop().time())
 
     async def _ping(self) -> Exception | None:
         try:
