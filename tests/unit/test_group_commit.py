@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from owner.models.errors import DatabaseUnavailable, Overloaded
+from owner.models.errors import DatabaseUnavailable
+from owner.models.outage_errors import Overloaded
 from owner.services.group_commit import GroupCommit
 
 BAD = "bad"
