@@ -1,13 +1,16 @@
 """The database is away, stands still, is full or busy: what becomes of those who wait, and how it comes back."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from chaos.proxy import Proxy
 from databases import ask, new_database, url_of
 from factories import Tenant
 from owner.db import connections
@@ -23,18 +26,18 @@ from owner.models.outage_errors import (
     DatabaseRefused,
     DatabaseTooSlow,
 )
-from proxying import Proxy, proxied_database
 
 
 @asynccontextmanager
 async def through_a_proxy(
     server: EmbeddedServer, name: str, *, pool_size: int = 4
 ) -> AsyncIterator[tuple[Proxy, Database]]:
-    async with (
-        proxied_database(url_of(server, name)) as (proxy, url),
-        connected(url, pool_size=pool_size) as database,
-    ):
-        yield proxy, database
+    socket = f"{parse_qs(urlsplit(url_of(server, name)).query)['host'][0]}/.s.PGSQL.5432"
+    proxy = Proxy(lambda: [socket], random.Random(0))
+    async with proxy.listening():
+        url = f"postgresql://owner_service@127.0.0.1:{proxy.port}/{name}?sslmode=disable"
+        async with connected(url, pool_size=pool_size) as database:
+            yield proxy, database
 
 
 @asynccontextmanager
@@ -56,7 +59,7 @@ async def until_back(database: Database) -> None:
         await database.connections.pulse.until_back()
 
 
-async def test_a_server_that_stands_still_lets_everybody_go_and_is_used_again_once_it_goes_on(
+async def test_nobody_waits_for_a_server_that_says_nothing_and_it_is_used_again_once_it_does(
     server: EmbeddedServer, database_name: str
 ) -> None:
     async with through_a_proxy(server, database_name) as (proxy, database):
@@ -64,7 +67,7 @@ async def test_a_server_that_stands_still_lets_everybody_go_and_is_used_again_on
             async with asyncio.TaskGroup() as group:  # four connections that nobody uses, and one in use
                 for _ in range(4):
                     group.create_task(answers(database))
-            proxy.hold()
+            proxy.mood.swallows = True
             async with asyncio.timeout(20):
                 outcomes = await asyncio.gather(
                     *(answers(database) for _ in range(12)), return_exceptions=True
@@ -74,7 +77,7 @@ async def test_a_server_that_stands_still_lets_everybody_go_and_is_used_again_on
             for _ in range(50):  # nobody waits any more
                 with pytest.raises(DatabaseUnavailable):
                     await answers(database)
-            proxy.flow()
+            proxy.mood.swallows = False
             await until_back(database)
 
             assert all([await answers(database) for _ in range(8)])
@@ -89,12 +92,13 @@ async def test_a_server_that_is_gone_is_noticed_at_once_and_one_that_is_back_wit
 ) -> None:
     async with through_a_proxy(server, database_name) as (proxy, database):
         assert await answers(database)
-        await proxy.refuse()
+        proxy.mood.refuses = True
+        proxy.cut()
         with pytest.raises(DatabaseUnavailable):
             await answers(database)
         assert database.connections.pulse.is_away
 
-        await proxy.listen()
+        proxy.mood.refuses = False
         await until_back(database)
 
         assert all([await answers(database) for _ in range(8)])
