@@ -15,7 +15,16 @@ from owner.db.notices import CHANGES, Notices
 from owner.db.revisions import head_revision
 from owner.models.errors import DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole
 
-__all__ = ("PLATFORM_ID", "Connection", "Database", "TokenKind", "TransactionAborted", "note_events")
+__all__ = (
+    "PLATFORM_ID",
+    "Connection",
+    "Database",
+    "TokenKind",
+    "TransactionAborted",
+    "note_change",
+    "note_events",
+    "seeing",
+)
 
 PLATFORM_ID: Final = 0  # in the place of an owner's id, for who operates the product; no owner has it
 _request: "ContextVar[tuple[int, Connection] | None]" = ContextVar("request", default=None)
