@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from filelock import FileLock
 
 from factories import Tenant, make_tenant
@@ -15,6 +16,7 @@ from owner import bootstrap
 from owner.db import migrate
 from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
+from owner.services import passwords
 from owner.services.catalog import Services
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.settings import Settings, get_settings
@@ -29,6 +31,14 @@ def _no_outside_settings() -> Iterator[None]:
     get_settings.cache_clear()
     yield
     os.environ.update(kept)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Each of the thousands of tenants has a person with a password, and a slow hash takes a fifth of a second."""
+    passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    passwords.hasher = passwords.SLOW
 
 
 @pytest.fixture(scope="session")
