@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--sends", type=float, default=10, help="a second")
     parser.add_argument("--kill-every", type=float, default=4, help="seconds, on average")
     parser.add_argument("--servers", type=int, default=2, help="each with two workers")
+    parser.add_argument("--upgrade", action="store_true", help="to two later versions meanwhile")
     parser.add_argument(
         "--settle", type=float, default=300, help="seconds after which nothing may be left to do"
     )
@@ -35,6 +36,7 @@ def main() -> None:
         kill_every=wanted.kill_every,
         settles_within=wanted.settle,
         servers=wanted.servers,
+        upgrades=wanted.upgrade,
     )
     sys.exit(0 if balances(plan, Console(highlight=False, soft_wrap=True)) else 1)
 

@@ -3,13 +3,14 @@
 import asyncio
 import random
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
 from chaos.ledger import Ledger, Webhook
 from chaos.pace import Pace
 from factories import Tenant
+from owner.integrations.simulator import SimulatorClient
 from owner.integrations.simulator.webhooks import Pairs, Webhooks
 
 CALLERS: Final = 24  # webhooks of one tenant at the same time, at most
@@ -42,6 +43,10 @@ class Customers:
     webhooks: Webhooks
     rng: random.Random
     numbers: list[str]
+    simulator: SimulatorClient
+    windows: set[str] = field(
+        default_factory=set
+    )  # customers whose WhatsApp window the simulator knows to be open
 
     async def write(self, pace: Pace) -> None:
         """Write until the pace ends; what has been begun is brought to its end."""
@@ -54,8 +59,12 @@ class Customers:
             await self._write_one()
 
     async def _write_one(self) -> None:
-        sid = f"SM{secrets.token_hex(16)}"
-        pairs = self._message(sid)
+        sid, customer = f"SM{secrets.token_hex(16)}", self.rng.choice(self.numbers)
+        is_whatsapp = self.rng.random() < 0.5
+        if is_whatsapp and customer not in self.windows:
+            self.windows.add(customer)
+            await self.simulator.write(f"whatsapp:{customer}", self.tenant.whatsapp)
+        pairs = self._message(sid, customer, is_whatsapp=is_whatsapp)
         webhook = self.ledger.webhooks[sid] = Webhook(self.tenant.owner_id)
         luck = self.rng.random()
         if luck < DOUBLED:
@@ -77,10 +86,8 @@ class Customers:
                 self.ledger.problems.append(f"a signed webhook was answered {answer.status_code}")
             await asyncio.sleep(min(0.2 * 2**number, 4.0))
 
-    def _message(self, sid: str) -> Pairs:
-        customer = self.rng.choice(self.numbers)
+    def _message(self, sid: str, customer: str, *, is_whatsapp: bool) -> Pairs:
         text = self.rng.choice(GOODBYES if self.rng.random() < 0.1 else WORDS)
-        is_whatsapp = self.rng.random() < 0.5
         prefix = "whatsapp:" if is_whatsapp else ""
         person = [("ProfileName", "Ana"), ("WaId", customer.removeprefix("+"))] if is_whatsapp else []
         return [

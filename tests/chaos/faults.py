@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -42,6 +44,7 @@ class Storm:
     world: World
     rng: random.Random
     kill_every: float  # seconds, on average
+    journal: Path  # when which fault was over, to be read beside the logs
     struck: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -66,8 +69,12 @@ class Storm:
             if loop.time() >= ends_at:
                 return
             [fault] = self.rng.choices(list(faults), weights=list(faults.values()))
+            name, begun_at = fault.__name__.removeprefix("_").replace("_", " "), loop.time()
             if await fault():
-                self.struck[fault.__name__.removeprefix("_").replace("_", " ")] += 1
+                self.struck[name] += 1
+                ended_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+                with self.journal.open("a") as journal:
+                    journal.write(f"{ended_at} {name} ({loop.time() - begun_at:.1f} s)\n")
 
     def _kills(self) -> "Mapping[Callable[[], Awaitable[bool]], int]":
         return {

@@ -52,6 +52,16 @@ class Supervised:
             await self._leftovers_end()
             await asyncio.sleep(START_AGAIN_AFTER)
 
+    async def restart(self, env: Mapping[str, str]) -> None:
+        """As a rolling upgrade does; returns once it is started anew, with more in its environment."""
+        starts = self.starts
+        self.env |= env
+        with suppress(ProcessLookupError):
+            if self._process is not None:
+                self._process.send_signal(signal.SIGTERM)
+        while self.starts == starts and not self._is_stopping:  # noqa: ASYNC110 - it is started by `run`
+            await asyncio.sleep(LOOK_EVERY)
+
     async def stop(self) -> int | None:
         """As an operator does: SIGTERM, and patience. Its exit code, or None if it had to be killed."""
         self._is_stopping = True

@@ -20,6 +20,7 @@ from chaos.books import Line
 from chaos.faults import Storm
 from chaos.pace import Pace
 from chaos.proxy import Mood
+from chaos.upgrade import Upgrade
 from chaos.world import World, open_world
 
 REPORT_EVERY: Final = 10.0  # seconds
@@ -39,6 +40,7 @@ class Plan:
     kill_every: float  # seconds, on average
     settles_within: float
     servers: int
+    upgrades: bool
     tenants: int = 3
 
 
@@ -48,9 +50,10 @@ async def run(plan: Plan, folder: Path, out: Console) -> bool:
     started_at = time.monotonic()
     async with open_world(folder, plan.seed, servers=plan.servers, tenants=plan.tenants) as world:
         out.print(f"started after {time.monotonic() - started_at:.1f} s")
-        storm = Storm(world, world.dice("faults"), plan.kill_every)
+        storm = Storm(world, world.dice("faults"), plan.kill_every, folder / "faults.log")
+        upgrade = Upgrade(world) if plan.upgrades else None
         async with _listening(world), _reporting(world, storm, out):
-            await _live_through(world, storm, plan)
+            await _live_through(world, storm, upgrade, plan)
             waited = await _settle(world, within=plan.settles_within)
         out.print(
             f"calm after {time.monotonic() - started_at:.1f} s, settled {waited:.1f} s later"
@@ -66,6 +69,7 @@ async def run(plan: Plan, folder: Path, out: Console) -> bool:
                 [f"{name} ended with {code}" for name, code in ends if code != 0],
             ),
             _search(world),
+            *([upgrade.line] if upgrade else []),
         ]
     _show(lines, storm, world, out)
     (folder / "books.json").write_text(books.as_json(lines))
@@ -103,7 +107,7 @@ async def _reporting(world: World, storm: Storm, out: Console) -> AsyncIterator[
         task.cancel()
 
 
-async def _live_through(world: World, storm: Storm, plan: Plan) -> None:
+async def _live_through(world: World, storm: Storm, upgrade: Upgrade | None, plan: Plan) -> None:
     """Clients work until the storm is over, and bring to an end what they have begun."""
     other_share = (1 - TOLD_OF) / max(plan.tenants - 1, 1)
     shares = [TOLD_OF, *([other_share] * (plan.tenants - 1))]
@@ -114,10 +118,17 @@ async def _live_through(world: World, storm: Storm, plan: Plan) -> None:
             group.create_task(customers.write(pace))
         for agents, pace in zip(world.agents, answering, strict=True):
             group.create_task(agents.work(pace))
-        await storm.rage(plan.seconds)
+        await _rage(storm, upgrade, plan.seconds)
         await _calm(world)
         for pace in (*writing, *answering):
             pace.end()
+
+
+async def _rage(storm: Storm, upgrade: Upgrade | None, seconds: float) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(storm.rage(seconds))
+        if upgrade is not None:
+            group.create_task(upgrade.run(seconds))
 
 
 async def _calm(world: World) -> None:

@@ -93,6 +93,11 @@ class World:
         )
 
     @property
+    def admin_url(self) -> str:
+        """The migration role's, past the proxy."""
+        return self.postgres.server.url("owner_admin")
+
+    @property
     def env(self) -> dict[str, str]:
         """What the product's processes are told; their database and their provider are behind proxies."""
         return {
@@ -185,6 +190,7 @@ async def _found_tenants(world: World, stack: AsyncExitStack, count: int) -> Non
                     webhooks,
                     world.dice(f"customers {number}"),
                     numbers,
+                    world.simulator,
                 )
             )
             world.agents.append(

@@ -13,7 +13,7 @@ from databases import ask, new_database, url_of
 from owner.db import migrate
 from owner.db.database import Connection, Database, TransactionAborted
 from owner.db.embedded import EmbeddedServer
-from owner.db.revisions import head_revision
+from owner.db.revisions import Schema, head_revision
 from owner.models.errors import DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole
 from owner.models.outage_errors import DatabaseBusy
 
@@ -89,12 +89,37 @@ async def test_an_empty_database_is_told_to_be_migrated(unmigrated: str) -> None
     )
 
 
+async def test_a_migration_tells_whom_the_schema_serves(database: Database) -> None:
+    assert await database.schema() == Schema(head_revision(), serves=head_revision())
+
+
 async def test_an_old_schema_is_told_to_be_migrated(server: EmbeddedServer, template: str) -> None:
     with new_database(server, "old_schema", template=template) as name:
         migrate.downgrade(url_of(server, name, "owner_admin"), revision="-1")
         async with connected(url_of(server, name)) as database:
             with pytest.raises(SchemaOutdated, match=r"is at revision \d{4}, this program needs \d{4}"):
                 await database.refuse_other_schema()
+
+
+async def test_a_newer_schema_is_fine_while_it_serves_this_program(
+    server: EmbeddedServer, template: str
+) -> None:
+    with new_database(server, "newer_schema", template=template) as name:
+        admin = url_of(server, name, "owner_admin")
+        ask(admin, "UPDATE alembic_version SET version_num = '9999'")
+        async with connected(url_of(server, name)) as database:
+            await _told(database, admin, head_revision())
+            await database.refuse_other_schema()
+
+            await _told(database, admin, "9998")
+            with pytest.raises(SchemaOutdated, match=r"at revision 9999.*install the version that fits it"):
+                await database.refuse_other_schema()
+
+
+async def _told(database: Database, admin: str, serves: str) -> None:
+    """As a migration of a later version leaves it."""
+    ask(admin, f"COMMENT ON TABLE alembic_version IS 'serves programs since {serves}'")
+    assert await database.schema() == Schema("9999", serves)
 
 
 async def test_a_role_that_was_never_let_in_is_told_to_be_migrated(

@@ -27,10 +27,10 @@ class HealthResponse(DTO):
     @classmethod
     def of(cls, health: Health) -> "HealthResponse":
         return cls(
-            status="ok" if health.is_schema_current else "migration needed",
+            status="ok" if health.schema.is_fit else "migration needed",
             database="ok",
             database_round_trip_ms=round(health.database_round_trip * 1000, 3),
-            revision=health.revision,
+            revision=health.schema.revision,
             expected_revision=health.expected_revision,
             jobs_ready=health.jobs_ready,
             oldest_job_waits_s=round(health.oldest_job_waits, 3),
@@ -45,7 +45,7 @@ async def get_health(services: UseCases, response: Response) -> HealthResponse:
     except DatabaseUnavailable:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return HealthResponse(status="unavailable", database="unreachable")
-    if not health.is_schema_current:
+    if not health.schema.is_fit:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return HealthResponse.of(health)
 

@@ -12,7 +12,7 @@ import asyncpg
 
 from owner.db.connections import Connection, Connections, is_gone
 from owner.db.notices import CHANGES, Notices
-from owner.db.revisions import head_revision
+from owner.db.revisions import Schema, head_revision
 from owner.models.errors import DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole
 
 __all__ = (
@@ -37,6 +37,13 @@ SELECT rolsuper, rolbypassrls, current_user AS role,
        EXISTS (SELECT FROM pg_roles AS wide WHERE wide.rolname IN ('owner_directory', 'owner_platform', 'owner_search')
                AND pg_has_role(current_user, wide.oid, 'MEMBER')) AS sees_across
 FROM pg_roles WHERE rolname = current_user
+"""
+
+
+# The comment ends with the revision; `owner.db.migrate` writes it.
+_SCHEMA: Final = r"""
+SELECT version_num, substring(obj_description('public.alembic_version'::regclass) FROM '\w+$')
+FROM public.alembic_version
 """
 
 
@@ -181,27 +188,27 @@ class Database:
                 )
 
     async def refuse_other_schema(self) -> None:
-        """Raise `SchemaOutdated` unless the schema is the one that this program knows."""
-        current = await self.revision()
-        if current != head_revision():
-            raise SchemaOutdated(
-                f"The database is at revision {current or 'none'}, this program needs {head_revision()}: run `owner migrate`."
-            )
+        """Raise `SchemaOutdated` unless the schema is one that this program works with."""
+        schema = await self.schema()
+        if schema.is_fit:
+            return
+        remedy = "install the version that fits it" if schema.is_newer else "run `owner migrate`"
+        raise SchemaOutdated(
+            f"The database is at revision {schema.revision or 'none'}, this program needs {head_revision()}: {remedy}."
+        )
 
-    async def revision(self) -> str | None:
-        """The revision of the schema, or None where nothing was migrated yet."""
+    async def schema(self) -> Schema:
+        """Which revision is in place, and whom it serves."""
         async with self.system() as connection:
             if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
-                return None
+                return Schema(None)
             try:
-                revision: str | None = await connection.fetchval(
-                    "SELECT version_num FROM public.alembic_version"
-                )
+                row = await connection.fetchrow(_SCHEMA)
             except asyncpg.InsufficientPrivilegeError as problem:
                 raise SchemaOutdated(
                     "The database role may not read the schema: run `owner migrate`, which grants it owner_app."
                 ) from problem
-        return revision
+        return Schema(*row) if row else Schema(None)
 
 
 def note_events(owner_id: int) -> None:

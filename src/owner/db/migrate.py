@@ -8,10 +8,11 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from psycopg import conninfo
 
-from owner.db.revisions import known_revisions
+from owner.db.revisions import known_revisions, oldest_served
 from owner.models.errors import DatabaseUnavailable, InvalidInput, OwnerError, SchemaOutdated
 
 _LOCK = 7_305_113  # one migration of a database at a time
@@ -30,6 +31,7 @@ def upgrade(admin_url: str, *, application_role: str, revision: str = "head") ->
     with _connection(admin_url) as connection:
         command.upgrade(_config(connection), revision)
         _grant_application(connection, application_role)
+        _note_served(connection)
         _settle_restored_events(connection)
         return _current(connection) or "base"
 
@@ -39,6 +41,7 @@ def downgrade(admin_url: str, *, revision: str) -> str:
     _check_revision(revision, {"base", "-1"})
     with _connection(admin_url) as connection:
         command.downgrade(_config(connection), revision)
+        _note_served(connection)
         return _current(connection) or "base"
 
 
@@ -114,6 +117,18 @@ def _grant_application(connection: sqlalchemy.Connection, role: str) -> None:
     quoted = connection.dialect.identifier_preparer.quote_identifier(role)
     connection.exec_driver_sql(f"GRANT owner_app TO {quoted}")
     connection.exec_driver_sql("GRANT SELECT ON public.alembic_version TO owner_app")
+    connection.commit()
+
+
+def _note_served(connection: sqlalchemy.Connection) -> None:
+    """Tell programs that know less than this one which of them work with the schema as it is now."""
+    current = _current(connection)
+    if current is None:
+        return
+    scripts = ScriptDirectory.from_config(_config(connection)).walk_revisions("base", current)
+    revisions = [(script.revision, getattr(script.module, "serves", script.revision)) for script in scripts]
+    words = f"serves programs since {oldest_served(revisions[::-1])}"
+    connection.exec_driver_sql(f"COMMENT ON TABLE public.alembic_version IS '{words}'")
     connection.commit()
 
 

@@ -24,7 +24,8 @@ LARGEST_ID: Final = 2**62  # Postgres takes one bit more, which JSON's numbers c
 class Entity(BaseModel):
     """A row with behaviour; it decides, a repository only loads and stores it."""
 
-    model_config = ConfigDict(extra="forbid", from_attributes=True)
+    # A newer version may have added columns already while this one still serves.
+    model_config = ConfigDict(extra="ignore", from_attributes=True)
 
 
 class DTO(BaseModel):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from owner.db.database import Database
-from owner.db.revisions import head_revision
+from owner.db.revisions import Schema, head_revision
 from owner.repositories.jobs import JobRepository
 
 
@@ -13,14 +13,10 @@ class Health:
     """Durations are in seconds."""
 
     database_round_trip: float
-    revision: str | None
+    schema: Schema
     expected_revision: str
     jobs_ready: int
     oldest_job_waits: float
-
-    @property
-    def is_schema_current(self) -> bool:
-        return self.revision == self.expected_revision
 
 
 class HealthService:
@@ -36,10 +32,10 @@ class HealthService:
             DatabaseUnavailable: it doesn't answer.
         """
         started = perf_counter()
-        revision = await self.database.revision()
+        schema = await self.database.schema()
         round_trip = perf_counter() - started
         jobs_ready, oldest_job_waits = 0, 0.0
-        if revision == head_revision():
+        if schema.is_fit:
             async with self.database.system() as connection:
                 jobs_ready, oldest_job_waits = await JobRepository(connection).lag()
-        return Health(round_trip, revision, head_revision(), jobs_ready, oldest_job_waits)
+        return Health(round_trip, schema, head_revision(), jobs_ready, oldest_job_waits)

@@ -55,7 +55,7 @@ class TenantExportService:
         self, owner_id: int, write: Write, *, media: bool = True, secrets: bool = True, told: Told
     ) -> Transferred:
         """Write header, rows, files and trailer; what happens meanwhile is not in it. Raises `OwnerNotFound`."""
-        revision = await self.database.revision()
+        revision = (await self.database.schema()).revision
         done = Transferred(owner_id)
         async with self.database.owner(owner_id) as connection:
             await allow_long_work(connection)

@@ -77,7 +77,7 @@ class TenantImportService:
             BrokenTransferFile: a line is not what it should be, or the file ends early.
             AlreadyExists: something that one owner only can have is another's.
         """
-        revision = await self.database.revision()
+        revision = (await self.database.schema()).revision
         if revision is None:
             raise SchemaOutdated
         file = TransferLines(lines, revision=revision)
