@@ -66,7 +66,7 @@ audit: $(DEV_READY) ## Ask whether a locked version has a known hole; says so wh
 	@$(BIN)/pytest -q -rs tests/integration/test_advisories.py
 
 bench: $(DEV_READY) ## Run the benchmarks; each prints its ratio to a yardstick of the same run.
-	@set -e; for script in benchmarks/ingest.py benchmarks/closure.py; do \
+	@set -e; for script in benchmarks/ingest.py benchmarks/live.py benchmarks/closure.py; do \
 		if [ -e "$$script" ]; then echo "$$script"; $(BIN)/python "$$script" $(ARGS); fi; \
 	done
 

@@ -8,7 +8,6 @@ compared between machines. Ends with 1 if the database doesn't hold exactly the 
 """
 
 import argparse
-import json
 import multiprocessing
 import statistics
 import tempfile
@@ -21,7 +20,7 @@ import psycopg
 from product import CORES, Target, make_owners, own_environment, postmaster_pid, processor_time, serving
 from rich.console import Console
 from rich.table import Table
-from yardstick import Transactions, Yardstick
+from yardstick import Transactions, Yardstick, make_yardstick
 
 from owner.db.embedded import EmbeddedServer
 
@@ -149,7 +148,7 @@ def run(home: Path, wanted: argparse.Namespace) -> None:
         targets = make_owners(OWNERS, url=product.url)
         bench = Bench(
             targets,
-            make_yardstick(server.url("owner_admin"), home, targets[0]),
+            make_yardstick(server.url("owner_admin"), home, targets[0], owners=OWNERS),
             process,
             server_pid=product.pid,
             postgres_pid=postmaster_pid(home),
@@ -168,20 +167,6 @@ def run(home: Path, wanted: argparse.Namespace) -> None:
             f"{bench.acknowledged} webhooks were acknowledged, but {stored} messages are stored."
         )
     out.print(f"All {stored:,} acknowledged messages are stored, each once.")
-
-
-def make_yardstick(database: str, home: Path, target: Target) -> Yardstick:
-    """Its message is as long as the product's."""
-    form = client.fields(target, client.NEW_FROM, client.TEXTS[0])
-    text = form.pop("Body")
-    return Yardstick(
-        database,
-        home,
-        owners=OWNERS,
-        known=client.KNOWN,
-        content=text,
-        metadata=json.dumps({"twilio": form}),
-    )
 
 
 def show(rounds: list[Round], *, clients: int) -> None:

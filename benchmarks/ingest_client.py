@@ -186,7 +186,7 @@ class _Sender:
             raise SystemExit("The server closed a connection.")
         if number in self.partial:
             received = self.partial.pop(number) + received
-        if not _is_complete(received):
+        if not is_complete(received):
             self.partial[number] = received
             return
         self.load.latencies.append(perf_counter() - self.sent_at[number])
@@ -197,7 +197,7 @@ class _Sender:
         self._send(number)
 
 
-def _is_complete(answer: bytes) -> bool:
+def is_complete(answer: bytes) -> bool:
     if answer.endswith(b"<Response/>"):
         return True
     head, end, body = answer.partition(b"\r\n\r\n")

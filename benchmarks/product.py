@@ -21,7 +21,7 @@ from owner.models.twilio_account import TwilioAccountCreate
 from owner.settings import Settings
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-START_WITHIN = 60.0  # seconds
+START_WITHIN = 120.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -74,22 +74,23 @@ def serving(home: Path, *, workers: int = CORES) -> Iterator[Product]:
             stderr=log,
         )
         try:
-            await_health(f"http://127.0.0.1:{port}/health", process)
+            if not is_up(f"http://127.0.0.1:{port}/health", process):
+                raise SystemExit(f"`owner serve` did not come up:\n{(home / 'serve.log').read_text()}")
             yield Product(f"http://127.0.0.1:{port}", process.pid)
         finally:
             process.terminate()
             process.wait(timeout=60)
 
 
-def await_health(url: str, process: "subprocess.Popen[bytes]") -> None:
+def is_up(url: str, process: "subprocess.Popen[bytes]") -> bool:
     give_up_at = time.monotonic() + START_WITHIN
     while process.poll() is None and time.monotonic() < give_up_at:
         try:
             with urlopen(url, timeout=5):
-                return
+                return True
         except OSError:
             time.sleep(0.1)
-    raise SystemExit("`owner serve` did not come up.")
+    return False
 
 
 def make_owners(count: int, *, url: str) -> list[Target]:

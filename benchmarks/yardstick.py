@@ -1,5 +1,6 @@
 """What Postgres takes by itself: pgbench with one minimal transaction a message, on the product's own server."""
 
+import json
 import re
 import resource
 import statistics
@@ -7,8 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import ingest_client as client
 import psycopg
-from product import CORES
+from product import CORES, Target
 
 from owner.db.embedded import bin_dir
 
@@ -76,6 +78,14 @@ class Yardstick:
             times += [int(line.split()[2]) / 1e6 for line in log.read_text().splitlines()]
             log.unlink()
         return times
+
+
+def make_yardstick(database: str, home: Path, target: Target, *, owners: int) -> Yardstick:
+    """Its message is as long as the product's, and its known customers are as many."""
+    form = client.fields(target, client.NEW_FROM, client.TEXTS[0])
+    text = form.pop("Body")
+    metadata = json.dumps({"twilio": form})
+    return Yardstick(database, home, owners=owners, known=client.KNOWN, content=text, metadata=metadata)
 
 
 def _figure(pattern: str, report: str) -> str:
