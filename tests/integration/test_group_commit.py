@@ -204,7 +204,9 @@ async def test_rows_in_the_name_of_an_owner_whom_the_setting_does_not_name_are_r
             "SELECT prosecdef, proconfig FROM pg_proc WHERE proname IN ('load_inbound', 'store_inbound')"
         )
 
-    assert [(each["prosecdef"], each["proconfig"]) for each in functions] == [(False, None)] * 2
+    assert [(each["prosecdef"], each["proconfig"]) for each in functions] == [
+        (False, ["plan_cache_mode=force_generic_plan"])
+    ] * 2
     forged = (
         "DO $$ BEGIN PERFORM set_config('app.owner_id', '{}', true);"
         " INSERT INTO public.contacts (owner_id) VALUES ({}); END $$"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any, Final, Literal
 
@@ -63,6 +64,7 @@ PLACES: Final = 4  # 0.5 + 0.3 is 0.8 only when rounded
 _NAMES_HEARD_AT_MOST: Final = 12  # messages in which a name may have been said
 _NAMES_READ_AT_MOST: Final = 600  # characters of each
 UNANSWERED_AT_MOST: Final = 3  # messages of the customer's that are read again
+READINGS_KEPT: Final = 1_000
 QUESTION_LAPSES_AFTER: Final = timedelta(hours=1)  # "may I close?" waits no longer for its answer
 STALE_AFTER: Final = timedelta(hours=8)  # a greeting after so long opens a new day
 CLOSE_BUTTON: Final = "closure:close"  # payloads of the buttons under "may I close?"
@@ -186,11 +188,19 @@ def _scores(case: Case) -> tuple[tuple[float, float, float], list[ClosureSignal]
 
 
 def _read(text: str, keywords: ClosureKeywords) -> Reading:
+    if keywords == DEFAULT:
+        return _read_again(text)
     reading = read_message(text, own_tree(keywords))
     if keywords.replaces_lists:
         own = (Section.OWN_KEYWORD, Section.YES, Section.NO, Section.ACKNOWLEDGEMENT)
         reading.evidence = [item for item in reading.evidence if item.section in own]
     return reading
+
+
+@lru_cache(maxsize=READINGS_KEPT)
+def _read_again(text: str) -> Reading:
+    """The reading of a message, which nobody changes: it is wanted when the message comes, and with each that follows."""
+    return read_message(text)
 
 
 def _is_name(word: str, history: Sequence[Turn]) -> bool:
@@ -231,7 +241,7 @@ def _agent_before(history: Sequence[Turn], reading: Reading, age: timedelta | No
 def _has_gone_on(history: Sequence[Turn]) -> bool:
     """They asked for something since the agent wrote: what the agent had asked is past."""
     unanswered = takewhile(lambda turn: turn.speaker == "user", reversed(history))
-    return any(read_message(turn.text).vetoes for turn in islice(unanswered, UNANSWERED_AT_MOST))
+    return any(_read_again(turn.text).vetoes for turn in islice(unanswered, UNANSWERED_AT_MOST))
 
 
 def _has_lapsed(history: Sequence[Turn], age: timedelta | None) -> bool:
@@ -245,7 +255,7 @@ def _duration_modifier(history: Sequence[Turn], case: Case) -> float:
     if not history:
         return FIRST_MESSAGE  # "oi, quero encerrar": something else than a conversation that just began
     last = history[-1]
-    if last.speaker == "user" and not read_message(last.text).is_explained:
+    if last.speaker == "user" and not _read_again(last.text).is_explained:
         return UNANSWERED
     return FULL
 

@@ -125,7 +125,9 @@ def _read(row: asyncpg.Record, sought: Sought) -> Known:
         conversation=_read_conversation(row["conversation"], sought.owner_id),
         history=[
             (MessageDirection(direction), content)
-            for direction, content in zip(row["said_by"] or (), row["said"] or (), strict=True)
+            for direction, content in zip(
+                reversed(row["said_by"] or ()), reversed(row["said"] or ()), strict=True
+            )
         ],
         new_contact_id=row["new_contact_id"],
         new_conv_id=row["new_conv_id"],
@@ -172,8 +174,8 @@ def _part(owner_id: int, changes: Sequence[InboundChanges]) -> tuple[Any, ...]:
         owner_id,
         [_contact_row(contact, change.words) for change in changes for contact in change.contacts],
         [_address_row(address) for change in changes for address in change.addresses],
-        [_conversation_row(conversation) for change in changes for conversation in change.changed],
-        [_conversation_row(conversation) for change in changes for conversation in change.opened],
+        [_changed_row(conversation) for change in changes for conversation in change.changed],
+        [_opened_row(conversation) for change in changes for conversation in change.opened],
         [_message_row(message) for change in changes for message in change.messages],
         [row for change in changes for row in _file_rows(change)],
         [_event_row(event) for change in changes for event in change.events],
@@ -197,7 +199,7 @@ def _address_row(address: ContactAddress) -> tuple[Any, ...]:
     )
 
 
-def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
+def _opened_row(conversation: Conversation) -> tuple[Any, ...]:
     return (
         conversation.conv_id,
         conversation.status,
@@ -206,28 +208,37 @@ def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
         conversation.customer_address,
         conversation.our_address,
         conversation.twilio_account_id,
-        conversation.handler,
-        conversation.assignee_id,
-        conversation.priority,
         conversation.context,
         conversation.last_seq,
-        conversation.started_at,
+        conversation.last_inbound_at,
+        conversation.expires_at,
+        conversation.waiting_since,
+        conversation.idle_after,
+        conversation.reopen_grace,
+        conversation.closed_at,
+        conversation.closed_by,
+        conversation.closed_reason,
+        conversation.status_before_close,
+        conversation.previous_conv_id,
+    )
+
+
+def _changed_row(conversation: Conversation) -> tuple[Any, ...]:
+    return (
+        conversation.conv_id,
+        conversation.status,
+        conversation.context,
+        conversation.last_seq,
         conversation.last_activity_at,
         conversation.last_inbound_at,
-        conversation.first_response_at,
         conversation.expires_at,
         conversation.waiting_since,
         conversation.idle_at,
-        conversation.idle_after,
-        conversation.reopen_grace,
         conversation.closed_at,
         conversation.closed_by,
         conversation.closed_by_id,
         conversation.closed_reason,
         conversation.status_before_close,
-        conversation.previous_conv_id,
-        conversation.created_at,
-        conversation.updated_at,
     )
 
 

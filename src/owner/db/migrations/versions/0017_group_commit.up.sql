@@ -4,6 +4,8 @@ SET LOCAL lock_timeout = '5s';
 -- caller, whom row level security binds: they set `app.owner_id` to one owner after the other, and every statement
 -- between two settings sees and writes that owner's rows only. Rows that come in carry no owner of their own: they lie
 -- in the part of the owner whom the setting names. At the end the setting is what it was before.
+-- Their statements are planned once for each connection; whether a plan for the very values were better is not worth
+-- planning anew for each owner.
 
 CREATE TYPE inbound_conversation AS (
     conv_id bigint,
@@ -72,49 +74,50 @@ CREATE FUNCTION load_inbound(
     moment timestamptz,
     turns integer
 ) RETURNS SETOF inbound_known
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     former CONSTANT text := current_setting('app.owner_id', true);
-    known public.inbound_known;
     nothing CONSTANT public.inbound_known := NULL;
+    known public.inbound_known;
     found_conv_id bigint;
-    conv public.inbound_conversation;
     suppresses boolean;
+    setting text;
 BEGIN
     FOR i IN 1 .. cardinality(owner_ids) LOOP
         IF i = 1 OR owner_ids[i] <> owner_ids[i - 1] THEN
-            PERFORM set_config('app.owner_id', owner_ids[i]::text, true);
+            setting := set_config('app.owner_id', owner_ids[i]::text, true);
             suppresses := NULL;
         END IF;
         known := nothing;
         known.place := i;
-        IF NOT pg_try_advisory_xact_lock(customer_locks[i]) THEN
-            known.is_busy := true;
+        known.is_busy := NOT pg_try_advisory_xact_lock(customer_locks[i]);
+        IF known.is_busy THEN
             RETURN NEXT known;
             CONTINUE;
         END IF;
 
-        SELECT msg_id INTO known.duplicate_of FROM public.messages WHERE provider_sid = provider_sids[i];
-        IF FOUND THEN
+        -- Whether the message is here, who wrote it, and what is open. A person who wrote by SMS is found when they
+        -- come by WhatsApp.
+        SELECT (SELECT msg_id FROM public.messages WHERE provider_sid = provider_sids[i]),
+               (SELECT conv_id FROM public.conversations
+                WHERE channel = channels[i] AND customer_address = addresses[i] AND our_address = our_addresses[i]
+                  AND status IN ('PENDING', 'PROGRESS')),
+               way.*
+            INTO known.duplicate_of, found_conv_id, known.contact_id, known.is_this_channel, known.reply_address,
+                 known.opted_out_at, known.opt_out_evidence, known.known_since, known.blocked_at
+            FROM (SELECT) AS one_row LEFT JOIN LATERAL (
+                SELECT contact_id, contact_addresses.channel = channels[i], reply_address, opted_out_at,
+                       opt_out_evidence, contact_addresses.created_at, blocked_at
+                FROM public.contact_addresses JOIN public.contacts USING (owner_id, contact_id)
+                WHERE address = addresses[i]
+                ORDER BY contact_addresses.channel = channels[i] DESC, contact_addresses.created_at LIMIT 1
+            ) AS way ON true;
+        IF known.duplicate_of IS NOT NULL THEN
             RETURN NEXT known;
             CONTINUE;
         END IF;
-
-        -- A person who wrote by SMS is found when they come by WhatsApp.
-        SELECT way.contact_id, way.channel = channels[i], way.reply_address, way.opted_out_at, way.opt_out_evidence,
-               way.created_at, person.blocked_at
-            INTO known.contact_id, known.is_this_channel, known.reply_address, known.opted_out_at,
-                 known.opt_out_evidence, known.known_since, known.blocked_at
-            FROM public.contact_addresses AS way
-            JOIN public.contacts AS person USING (owner_id, contact_id)
-            WHERE way.address = addresses[i]
-            ORDER BY way.channel = channels[i] DESC, way.created_at LIMIT 1;
-
-        -- The open conversation, or else the latest one.
-        SELECT conv_id INTO found_conv_id FROM public.conversations
-            WHERE channel = channels[i] AND customer_address = addresses[i] AND our_address = our_addresses[i]
-              AND status IN ('PENDING', 'PROGRESS');
+        -- Where nothing is open, the latest that there was.
         IF found_conv_id IS NULL AND known.contact_id IS NOT NULL THEN
             SELECT conv_id INTO found_conv_id FROM public.conversations
                 WHERE contact_id = known.contact_id AND channel = channels[i] AND our_address = our_addresses[i]
@@ -122,20 +125,24 @@ BEGIN
                 ORDER BY conv_id DESC LIMIT 1;
         END IF;
         IF found_conv_id IS NOT NULL THEN
-            SELECT conv_id, status, channel, contact_id, customer_address, our_address, twilio_account_id, handler, assignee_id,
-                   priority, context, last_seq, started_at, last_activity_at, last_inbound_at, first_response_at,
-                   expires_at, waiting_since, idle_at, idle_after, reopen_grace, closed_at, closed_by, closed_by_id,
-                   closed_reason, status_before_close, previous_conv_id, created_at, updated_at
-                INTO conv FROM public.conversations WHERE conv_id = found_conv_id FOR UPDATE SKIP LOCKED;
+            SELECT ROW(conv_id, status, channel, contact_id, customer_address, our_address, twilio_account_id, handler,
+                       assignee_id, priority, context, last_seq, started_at, last_activity_at, last_inbound_at,
+                       first_response_at, expires_at, waiting_since, idle_at, idle_after, reopen_grace, closed_at,
+                       closed_by, closed_by_id, closed_reason, status_before_close, previous_conv_id, created_at,
+                       updated_at),
+                   said_by, said
+                INTO known.conversation, known.said_by, known.said
+                FROM public.conversations AS found, LATERAL (
+                    SELECT array_agg(direction) AS said_by, array_agg(content) AS said
+                    FROM (SELECT direction, content FROM public.messages
+                          WHERE conv_id = found_conv_id ORDER BY seq DESC LIMIT turns) AS latest_first
+                ) AS history
+                WHERE conv_id = found_conv_id FOR UPDATE OF found SKIP LOCKED;
             IF NOT FOUND THEN
                 known.is_busy := true;
                 RETURN NEXT known;
                 CONTINUE;
             END IF;
-            known.conversation := conv;
-            SELECT array_agg(direction ORDER BY seq), array_agg(content ORDER BY seq) INTO known.said_by, known.said
-                FROM (SELECT direction, content, seq FROM public.messages
-                      WHERE conv_id = found_conv_id ORDER BY seq DESC LIMIT turns) AS latest;
         END IF;
 
         -- Ids for what may be new.
@@ -146,19 +153,17 @@ BEGIN
         IF known.contact_id IS NULL THEN
             known.new_contact_id := nextval('public.contacts_contact_id_seq');
         END IF;
-        IF found_conv_id IS NULL OR conv.status NOT IN ('PENDING', 'PROGRESS')
-            OR conv.expires_at <= moment OR conv.idle_at <= moment THEN
+        IF found_conv_id IS NULL OR (known.conversation).status NOT IN ('PENDING', 'PROGRESS')
+            OR (known.conversation).expires_at <= moment OR (known.conversation).idle_at <= moment THEN
             known.new_conv_id := nextval('public.conversations_conv_id_seq');
         END IF;
         IF known.is_this_channel IS NOT TRUE THEN
-            IF suppresses IS NULL THEN
-                suppresses := EXISTS (SELECT FROM public.suppression_keys);
-            END IF;
+            suppresses := COALESCE(suppresses, EXISTS (SELECT FROM public.suppression_keys));
             known.may_be_suppressed := suppresses;
         END IF;
         RETURN NEXT known;
     END LOOP;
-    PERFORM set_config('app.owner_id', COALESCE(former, ''), true);
+    setting := set_config('app.owner_id', COALESCE(former, ''), true);
 END $$;
 
 CREATE TYPE inbound_contact AS (contact_id bigint, name text, name_key text, words text[]);
@@ -170,6 +175,44 @@ CREATE TYPE inbound_address AS (
     opted_out_at timestamptz,
     opt_out_evidence jsonb,
     created_at timestamptz
+);
+-- A conversation that begins with the message: `moment` is when.
+CREATE TYPE inbound_opened AS (
+    conv_id bigint,
+    status text,
+    channel text,
+    contact_id bigint,
+    customer_address text,
+    our_address text,
+    twilio_account_id bigint,
+    context jsonb,
+    last_seq bigint,
+    last_inbound_at timestamptz,
+    expires_at timestamptz,
+    waiting_since timestamptz,
+    idle_after interval,
+    reopen_grace interval,
+    closed_at timestamptz,
+    closed_by text,
+    closed_reason text,
+    status_before_close text,
+    previous_conv_id bigint
+);
+CREATE TYPE inbound_changed AS (
+    conv_id bigint,
+    status text,
+    context jsonb,
+    last_seq bigint,
+    last_activity_at timestamptz,
+    last_inbound_at timestamptz,
+    expires_at timestamptz,
+    waiting_since timestamptz,
+    idle_at timestamptz,
+    closed_at timestamptz,
+    closed_by text,
+    closed_by_id bigint,
+    closed_reason text,
+    status_before_close text
 );
 CREATE TYPE inbound_message AS (
     msg_id bigint,
@@ -208,8 +251,8 @@ CREATE TYPE inbound_part AS (
     owner_id bigint,
     contacts inbound_contact[],
     addresses inbound_address[],
-    changed inbound_conversation[],
-    opened inbound_conversation[],
+    changed inbound_changed[],
+    opened inbound_opened[],
     messages inbound_message[],
     files inbound_file[],
     events inbound_event[],
@@ -220,7 +263,7 @@ CREATE TYPE inbound_part AS (
 -- fetched. `changed` comes before `opened`, because a conversation that ends makes room for the next.
 CREATE FUNCTION store_inbound(parts inbound_part[], moment timestamptz)
     RETURNS TABLE (owner_id bigint, media_id bigint)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -228,10 +271,11 @@ DECLARE
     part public.inbound_part;
     this bigint;
     touched integer;
+    setting text;
 BEGIN
     FOREACH part IN ARRAY parts LOOP
         this := part.owner_id;
-        PERFORM set_config('app.owner_id', this::text, true);
+        setting := set_config('app.owner_id', this::text, true);
         IF part.contacts <> '{}' THEN
             INSERT INTO public.contacts (owner_id, contact_id, name, name_key, created_at, updated_at)
                 SELECT this, contact_id, name, name_key, moment, moment FROM unnest(part.contacts);
@@ -263,7 +307,7 @@ BEGIN
                 closed_by_id = new.closed_by_id,
                 closed_reason = new.closed_reason,
                 status_before_close = new.status_before_close,
-                updated_at = new.updated_at
+                updated_at = moment
             FROM unnest(part.changed) AS new
             WHERE kept.conv_id = new.conv_id;
             GET DIAGNOSTICS touched = ROW_COUNT;
@@ -273,14 +317,12 @@ BEGIN
         END IF;
         IF part.opened <> '{}' THEN
             INSERT INTO public.conversations
-                (owner_id, conv_id, status, channel, contact_id, customer_address, our_address, twilio_account_id, handler,
-                 assignee_id, priority, context, last_seq, started_at, last_activity_at, last_inbound_at,
-                 first_response_at, expires_at, waiting_since, idle_at, idle_after, reopen_grace, closed_at, closed_by,
-                 closed_by_id, closed_reason, status_before_close, previous_conv_id, created_at, updated_at)
-                SELECT this, conv_id, status, channel, contact_id, customer_address, our_address, twilio_account_id, handler,
-                 assignee_id, priority, context, last_seq, started_at, last_activity_at, last_inbound_at,
-                 first_response_at, expires_at, waiting_since, idle_at, idle_after, reopen_grace, closed_at, closed_by,
-                 closed_by_id, closed_reason, status_before_close, previous_conv_id, created_at, updated_at
+                (owner_id, conv_id, status, channel, contact_id, customer_address, our_address, twilio_account_id, context,
+                 last_seq, last_inbound_at, expires_at, waiting_since, idle_after, reopen_grace, closed_at, closed_by,
+                 closed_reason, status_before_close, previous_conv_id, started_at, last_activity_at, created_at, updated_at)
+                SELECT this, conv_id, status, channel, contact_id, customer_address, our_address, twilio_account_id, context,
+                 last_seq, last_inbound_at, expires_at, waiting_since, idle_after, reopen_grace, closed_at, closed_by,
+                 closed_reason, status_before_close, previous_conv_id, moment, moment, moment, moment
                 FROM unnest(part.opened);
         END IF;
         INSERT INTO public.messages
@@ -304,8 +346,11 @@ BEGIN
                 FROM unnest(part.consents);
         END IF;
     END LOOP;
-    PERFORM set_config('app.owner_id', COALESCE(former, ''), true);
+    setting := set_config('app.owner_id', COALESCE(former, ''), true);
 END $$;
 
 REVOKE EXECUTE ON FUNCTION load_inbound, store_inbound FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION load_inbound, store_inbound TO owner_app;
+
+-- A conversation's owner is there because its contact is.
+ALTER TABLE conversations DROP CONSTRAINT conversations_owner_id_fkey;
