@@ -6,20 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from owner.db.database import Database
-from owner.db.embedded import EmbeddedServer
+from owner.integrations import late
 from owner.integrations.disk import DiskMediaStore
-from owner.integrations.smtp import SmtpMailer, SmtpServer
-from owner.integrations.twilio.client import TwilioGateway
 from owner.integrations.twilio.errors import explain
 from owner.integrations.twilio.forms import account_sid, inbound_message
-from owner.integrations.twilio.log import TwilioMessageLog
 from owner.integrations.twilio.rate import SenderRates
-from owner.integrations.twilio.setup import TwilioChannelSetup
 from owner.integrations.twilio.signature import verify
-from owner.integrations.webhook_sender import HttpWebhookSender
 from owner.models.errors import Misconfigured
 from owner.models.network import IPNetwork, parse_networks
 from owner.models.trusted_proxies import TrustedProxies
@@ -92,10 +87,16 @@ from owner.services.webhook_fan_out import WebhookFanOut
 from owner.services.webhooks import WebhookService
 from owner.settings import Settings
 
+if TYPE_CHECKING:
+    from owner.db.embedded import EmbeddedServer
+    from owner.integrations.smtp import SmtpMailer
+
 DEFAULT_PUBLIC_URL: Final = "http://127.0.0.1:8000"
 
 
-def embedded_server(settings: Settings) -> EmbeddedServer:
+def embedded_server(settings: Settings) -> "EmbeddedServer":
+    from owner.db.embedded import EmbeddedServer
+
     return EmbeddedServer(settings.home)
 
 
@@ -159,7 +160,7 @@ async def open_services(
     """
     box = FernetBox(secret_keys(settings))
     database = await Database.connect(application_url(settings), pool_size=settings.database_pool_size)
-    gateway = TwilioGateway(settings.twilio_api_url)
+    gateway = late.gateway(settings.twilio_api_url)
     try:
         await database.refuse_other_schema()
         await database.refuse_unsafe_role()
@@ -209,11 +210,9 @@ def wire(
         per_hour=settings.quarantine_per_hour,
     )
     networks = _allowed_networks(settings)
-    courier = WebhookCourier(
-        database, clock=clock, secrets_box=box, sender=HttpWebhookSender(allowed=networks)
-    )
+    courier = WebhookCourier(database, clock=clock, secrets_box=box, sender=late.webhook_sender(networks))
     channel_setup = ChannelSetupService(
-        database, twilio=twilio, setup=TwilioChannelSetup(settings.twilio_api_url)
+        database, twilio=twilio, setup=late.channel_setup(settings.twilio_api_url)
     )
     delivery_statuses = DeliveryStatusService(database, clock=clock)
     event_feed = EventFeedService(database, clock=clock, readers=_event_readers(clock, courier))
@@ -277,7 +276,7 @@ def wire(
             database,
             clock=clock,
             twilio=twilio,
-            message_log=TwilioMessageLog(settings.twilio_api_url),
+            message_log=late.message_log(settings.twilio_api_url),
             inbound=inbound,
             statuses=delivery_statuses,
             channel_setup=channel_setup,
@@ -330,10 +329,10 @@ def _allowed_networks(settings: Settings) -> list[IPNetwork]:
         ) from problem
 
 
-def mailer(settings: Settings) -> SmtpMailer | None:
+def mailer(settings: Settings) -> "SmtpMailer | None":
     """What sends e-mail, where a server is set; raises `Misconfigured`."""
     url = settings.smtp_url
-    return SmtpMailer(SmtpServer.parse(url.get_secret_value())) if url else None
+    return late.mailer(url.get_secret_value()) if url else None
 
 
 def rate_limits(settings: Settings) -> RateLimitService:

@@ -9,19 +9,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from multiprocessing.process import BaseProcess
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
-from owner.api.app import create_api
-from owner.api.shutdown import ending_on_signal
 from owner.bootstrap import open_services
 from owner.logs import configure_logging
 from owner.services.catalog import Services
 from owner.settings import Settings, get_settings
-from owner.worker.runner import run_worker
 
 
-def create_app() -> FastAPI:
+def create_app() -> ASGIApp:
     """The application as uvicorn's workers make it, from the environment."""
+    from owner.api.app import create_api
+
     end_with_parent()
     settings = get_settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format)
@@ -31,6 +30,8 @@ def create_app() -> FastAPI:
 @asynccontextmanager
 async def _serving(settings: Settings) -> AsyncIterator[Services]:
     async with open_services(settings, is_lasting=True) as services:
+        from owner.api.shutdown import ending_on_signal
+
         with ending_on_signal(services.event_streams.end):
             yield services
 
@@ -57,6 +58,8 @@ def _end_after(parent: BaseProcess) -> None:
 
 async def work(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
     """Run jobs until SIGINT, SIGTERM or `stop`."""
+    from owner.worker.runner import run_worker
+
     stop = stop or stop_on_signal()
     async with open_services(settings, is_lasting=True) as services:
         await run_worker(services, stop=stop)

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
 from owner import bootstrap
-from owner.db import migrate
 from owner.logs import configure_logging
 from owner.models.errors import InvalidInput
 from owner.services.catalog import Services
@@ -31,6 +30,8 @@ def database(
     if not settings.uses_embedded_database:
         yield settings
         return
+    from owner.db import migrate
+
     server = bootstrap.embedded_server(settings)
     with server.hold() if stay == "hold" else server.visit():
         application_role = migrate.role_of(bootstrap.application_url(settings))

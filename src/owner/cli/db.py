@@ -11,7 +11,7 @@ from owner.cli.context import database, out
 from owner.db.embedded import bin_dir
 from owner.settings import get_settings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(help="The database: its URL, stopping the embedded one.", no_args_is_help=True)
 
 
 @app.command()

@@ -5,7 +5,7 @@ import typer
 from owner.cli.context import out, with_services
 from owner.services.secrets_box import new_secret_key
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(help="Make and rotate encryption keys.", no_args_is_help=True)
 
 
 @app.command()

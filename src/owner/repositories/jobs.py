@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import cache
 from typing import Final
 
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
-from pgqueuer.adapters.persistence import qb
-from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.domain.settings import DBSettings
-from pgqueuer.ports.driver import Driver
 from pydantic_core import to_json
 
 from owner.db.database import Connection
 
-SCHEMA: Final = "jobs"
+# As PgQueuer's own `enqueue` does it, less a line in its log: who only enqueues needs none of its machinery.
+_ENQUEUE: Final = """
+    INSERT INTO jobs.pgqueuer (priority, entrypoint, payload, execute_after, dedupe_key, status)
+    SELECT 0, entrypoint, payload, now() + $3, $4, 'queued'
+    FROM unnest($1::text[], $2::bytea[]) AS job (entrypoint, payload)
+    ON CONFLICT DO NOTHING
+"""
 _OF_OWNER: Final = "(convert_from(payload, 'UTF8')::jsonb->>'owner_id')::bigint = $1"
 
 
@@ -34,16 +34,12 @@ class JobRepository:
         """
         payload = to_json(ids)
         key = f"{name} {payload.decode()}" if once else None
-        await self._queries.enqueue(name, payload, execute_after=after, dedupe_key=key, on_conflict="skip")
+        await self.connection.execute(_ENQUEUE, [name], [payload], after or timedelta(0), key)
 
     async def enqueue_all(self, jobs: Sequence[tuple[str, Mapping[str, int]]]) -> None:
         """As `enqueue`, for several jobs at once: names, each with its ids."""
-        payloads: list[bytes | None] = [to_json(ids) for _, ids in jobs]
-        await self._queries.enqueue([name for name, _ in jobs], payloads, [0] * len(jobs))
-
-    @property
-    def _queries(self) -> Queries:
-        return queue_over(AsyncpgDriver(self.connection))  # type: ignore[arg-type]  # a pool's proxy is a connection
+        names, payloads = [name for name, _ in jobs], [to_json(ids) for _, ids in jobs]
+        await self.connection.execute(_ENQUEUE, names, payloads, timedelta(0), None)
 
     async def lag(self) -> tuple[int, float]:
         """How many jobs are ready, and for how many seconds the oldest has been."""
@@ -71,19 +67,3 @@ class JobRepository:
         await self.connection.execute(
             "DELETE FROM jobs.pgqueuer_log WHERE created < now() - $1::interval", older_than
         )
-
-
-def queue_over(driver: Driver) -> Queries:
-    """PgQueuer's statements for our schema, whatever its environment variables say."""
-    settings = _settings()
-    return Queries(
-        driver,
-        qbe=qb.QueryBuilderEnvironment(settings),
-        qbq=qb.QueryQueueBuilder(settings),
-        qbs=qb.QuerySchedulerBuilder(settings),
-    )
-
-
-@cache
-def _settings() -> DBSettings:
-    return DBSettings(db_schema=SCHEMA)

@@ -2,17 +2,20 @@
 
 import asyncio
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
+from pgqueuer.adapters.persistence import qb
+from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.executors import DatabaseRetryEntrypointExecutor
 from pgqueuer.domain.models import Job, Schedule
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.ports.driver import Driver
 from pydantic_core import from_json
 
 from owner.logs import get_logger
-from owner.repositories.jobs import queue_over
 from owner.services.catalog import Services
 from owner.worker import jobs
 from owner.worker.jobs import JOBS, SCHEDULES
@@ -24,6 +27,7 @@ HEARTBEAT: Final = timedelta(seconds=10)  # a job whose worker is silent for so 
 BATCH: Final = 20
 AT_ONCE: Final = 100
 RESTART_AFTER: Final = 1.0
+SCHEMA: Final = "jobs"
 
 
 async def run_worker(services: Services, *, stop: asyncio.Event) -> None:
@@ -85,3 +89,19 @@ async def _sleep(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
+
+
+def queue_over(driver: Driver) -> Queries:
+    """PgQueuer's statements for our schema, whatever its environment variables say."""
+    settings = _settings()
+    return Queries(
+        driver,
+        qbe=qb.QueryBuilderEnvironment(settings),
+        qbq=qb.QueryQueueBuilder(settings),
+        qbs=qb.QuerySchedulerBuilder(settings),
+    )
+
+
+@cache
+def _settings() -> DBSettings:
+    return DBSettings(db_schema=SCHEMA)
