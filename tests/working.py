@@ -1,5 +1,6 @@
 """People of a company as the use cases see them, and conversations for them to work on."""
 
+import json
 import secrets
 
 from factories import Tenant, make_inbound, some_number
@@ -9,6 +10,7 @@ from owner.models.permissions import SCOPES, permissions_of_role
 from owner.models.principal import Principal
 from owner.repositories.users import UserRepository
 from owner.services.catalog import Services
+from owner.worker.jobs import JOBS
 
 
 async def make_person(
@@ -32,6 +34,18 @@ async def make_person(
 def a_program(tenant: Tenant) -> Principal:
     """A program with every scope."""
     return Principal(tenant.owner_id, Actor(ActorKind.API_KEY, 1), SCOPES)
+
+
+async def run_jobs(services: Services, tenant: Tenant, name: str) -> None:
+    """Work off a tenant's jobs of one kind, which stay: a job may run twice."""
+    async with services.database.system() as connection:
+        rows = await connection.fetch(
+            "SELECT payload FROM jobs.pgqueuer WHERE entrypoint = $1 ORDER BY id", name
+        )
+    for row in rows:
+        ids = json.loads(row["payload"])
+        if ids["owner_id"] == tenant.owner_id:
+            await JOBS[name](services, **ids)
 
 
 async def a_customer_writes(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -23,10 +24,12 @@ from owner.models.errors import (
 )
 from owner.models.event import Actor
 from owner.models.message import MessageCreate
+from owner.models.principal import Principal
+from owner.models.user import UserUpdate
 from owner.models.work_errors import AlreadyAssigned, HandledByPerson
 from owner.services.catalog import Services
 from reading import event_types, events_of
-from working import a_customer_writes, a_program, make_person
+from working import a_customer_writes, a_program, make_person, run_jobs
 
 ME = ConversationAssign()
 BOT = ConversationHandoff(handler=Handler.BOT)
@@ -146,6 +149,71 @@ async def test_who_can_not_write_to_customers_gets_none(
         )
 
     assert refusal.value.field == "assignee_id"
+
+
+@pytest.mark.parametrize(
+    "change", [UserUpdate(is_active=False), UserUpdate(role=UserRole.VIEWER)], ids=["shut out", "only reads"]
+)
+async def test_the_open_conversations_of_who_is_shut_out_go_back_to_nobody(
+    services: Services, acme: Tenant, change: UserUpdate
+) -> None:
+    admin, agent = await make_person(services, acme, UserRole.ADMIN), await make_person(services, acme)
+    still_open, closed = [await a_customer_writes(services, acme) for _ in range(2)]
+    for conv_id in (still_open, closed):
+        await services.assignments.assign(agent, conv_id, ME)
+    await services.conversations.close_as(agent, closed, ConversationClose())
+    assert agent.user_id is not None
+
+    await services.users.update(admin, agent.user_id, change)
+    for _ in range(2):  # a job may run twice
+        await run_jobs(services, acme, "person_shut_out")
+
+    [returned] = [
+        event
+        for event in await events_of(services, acme, still_open)
+        if event.type == "conversation.unassigned"
+    ]
+    assert (returned.actor_kind, returned.actor_id) == (ActorKind.USER, admin.user_id)
+    assert (await services.conversations.get(acme.owner_id, still_open)).assignee_id is None
+    assert (await services.conversations.get(acme.owner_id, closed)).assignee_id == agent.user_id
+
+
+async def test_who_was_let_in_again_before_the_job_ran_keeps_their_conversations(
+    services: Services, acme: Tenant
+) -> None:
+    admin, agent = await make_person(services, acme, UserRole.ADMIN), await make_person(services, acme)
+    conv_id = await a_customer_writes(services, acme)
+    await services.assignments.assign(agent, conv_id, ME)
+    assert agent.user_id is not None
+
+    await services.users.update(admin, agent.user_id, UserUpdate(is_active=False))
+    await services.users.update(admin, agent.user_id, UserUpdate(is_active=True))
+    await run_jobs(services, acme, "person_shut_out")
+
+    assert (await services.conversations.get(acme.owner_id, conv_id)).assignee_id == agent.user_id
+
+
+async def test_a_conversation_that_is_given_while_the_person_is_shut_out_does_not_stay_theirs(
+    services: Services, acme: Tenant
+) -> None:
+    admin = await make_person(services, acme, UserRole.ADMIN)
+    agents = [await make_person(services, acme) for _ in range(8)]
+    conversations = [await a_customer_writes(services, acme) for _ in agents]
+
+    async def give(agent: Principal, conv_id: int) -> None:
+        with suppress(InvalidInput):
+            await services.assignments.assign(
+                a_program(acme), conv_id, ConversationAssign(assignee_id=agent.user_id or 0)
+            )
+
+    await asyncio.gather(
+        *(give(agent, conv_id) for agent, conv_id in zip(agents, conversations, strict=True)),
+        *(services.users.update(admin, agent.user_id or 0, UserUpdate(is_active=False)) for agent in agents),
+    )
+    await run_jobs(services, acme, "person_shut_out")
+
+    found = [await services.conversations.get(acme.owner_id, conv_id) for conv_id in conversations]
+    assert [conversation.assignee_id for conversation in found] == [None] * len(found)
 
 
 async def test_another_owners_person_is_nobody_and_their_conversation_is_not_there(

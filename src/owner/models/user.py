@@ -10,6 +10,7 @@ from owner.models.entity import DTO, Entity, Moment, Update, absent
 from owner.models.enums import UserRole
 from owner.models.one_time_link import LinkResponse
 from owner.models.owner import Email, OwnerName, Password
+from owner.models.permissions import Permission, permissions_of_role
 
 
 class User(Entity):
@@ -37,6 +38,12 @@ class User(Entity):
     @property
     def has_second_factor(self) -> bool:
         return self.totp_confirmed_at is not None
+
+    @property
+    def may_have_conversations(self) -> bool:
+        """Whether conversations can be theirs: they sign in, and write to customers."""
+        may_write = Permission.MESSAGES_SEND in permissions_of_role(self.role)
+        return self.is_active and not self.is_invited and may_write
 
     @property
     def keeps_the_company_going(self) -> bool:

@@ -74,6 +74,16 @@ class ConversationRepository(BaseRepository[Conversation]):
         )
         return [self.read(row) for row in rows]
 
+    async def list_open_ids_of_assignee(self, user_id: int) -> list[int]:
+        rows = await self.connection.fetch(
+            """
+            SELECT conv_id FROM conversations WHERE assignee_id = $1 AND status IN ('PENDING', 'PROGRESS')
+            ORDER BY conv_id
+            """,
+            user_id,
+        )
+        return [row["conv_id"] for row in rows]
+
     async def claim_due(self, conv_ids: Sequence[int], *, now: datetime) -> list[Conversation]:
         """Lock those that are still due and that nobody else is working on."""
         rows = await self.connection.fetch(

@@ -18,6 +18,11 @@ class UserRepository(BaseRepository[User]):
     async def find_by_email(self, email: str) -> User | None:
         return await self.find_where(email=email.strip().lower())
 
+    async def find_for_share(self, user_id: int) -> User | None:
+        """A person who stays as they are until the transaction ends."""
+        row = await self.connection.fetchrow("SELECT * FROM users WHERE user_id = $1 FOR SHARE", user_id)
+        return self.read(row) if row else None
+
     async def lock_administrators(self) -> list[User]:
         """Everybody who can configure the company, locked in one order: who changes one of them knows of all."""
         rows = await self.connection.fetch(

@@ -5,7 +5,8 @@ from owner.models.conversation import Conversation
 from owner.models.conversation_dtos import ConversationAssign, ConversationHandoff
 from owner.models.enums import Handler
 from owner.models.errors import InvalidInput, PermissionMissing
-from owner.models.permissions import Permission, permissions_of_role
+from owner.models.event import Actor
+from owner.models.permissions import Permission
 from owner.models.principal import Principal
 from owner.models.work_errors import AlreadyAssigned
 from owner.repositories.conversations import ConversationRepository
@@ -58,6 +59,18 @@ class AssignmentService:
             )
         return conversation
 
+    async def release(self, owner_id: int, user_id: int, *, by: Actor) -> None:
+        """Give back what a person has who can't have conversations any more; each for itself, so that none waits."""
+        async with self.conversations.database.owner(owner_id) as connection:
+            user = await UserRepository(connection).find(user_id)
+            if user is None or user.may_have_conversations:
+                return
+            theirs = await ConversationRepository(connection).list_open_ids_of_assignee(user_id)
+        for conv_id in theirs:
+            async with self.conversations.changing(owner_id, conv_id) as conversation:
+                if conversation.is_open and conversation.assignee_id == user_id:
+                    conversation.unassign(by=by, at=self.clock.now())
+
 
 def _assignee_of(caller: Principal, assign: ConversationAssign) -> int:
     if assign.assignee_id != "me":
@@ -80,9 +93,9 @@ def _refuse_others(conversation: Conversation, caller: Principal) -> None:
 
 
 async def _refuse_who_can_not_write(connection: Connection, user_id: int) -> None:
-    user = await UserRepository(connection).find(user_id)
-    may_write = user is not None and Permission.MESSAGES_SEND in permissions_of_role(user.role)
-    if user is None or not user.is_active or user.is_invited or not may_write:
+    # They stay as they are until this is committed: who shuts them out waits, and then finds the conversation.
+    user = await UserRepository(connection).find_for_share(user_id)
+    if user is None or not user.may_have_conversations:
         raise InvalidInput(
             f"There is no active person {user_id} who may write to customers.", field="assignee_id"
         )

@@ -10,6 +10,7 @@ from owner.models.permissions import permissions_of_role
 from owner.models.principal import Principal
 from owner.models.user import User, UserCreate, UserUpdate
 from owner.repositories.events import EventRepository
+from owner.repositories.jobs import JobRepository
 from owner.repositories.one_time_links import OneTimeLinkRepository
 from owner.repositories.sessions import SessionRepository
 from owner.repositories.users import UserRepository
@@ -78,7 +79,9 @@ class UserService:
             return user, await self._send_invitation(connection, caller, user)
 
     async def update(self, caller: Principal, user_id: int, update: UserUpdate) -> User:
-        """Change a person's name, role or access; whoever is shut out is signed out.
+        """Change a person's name, role or access.
+
+        Whoever is shut out is signed out; who may not write to customers any more gives back their conversations.
 
         Raises:
             LastAdmin: nobody would be left who can configure the company.
@@ -101,6 +104,8 @@ class UserService:
             if not user.is_active:
                 await SessionRepository(connection).delete_of_user(user_id)
                 await OneTimeLinkRepository(connection).delete_of_user(user_id)
+            if not user.may_have_conversations:
+                await _give_back_conversations(connection, caller, user_id)
             changed.pop("name", None)  # events hold no names
             event = NewEvent("user.updated", caller.actor, data={"user_id": user_id, **changed})
             await EventRepository(connection).add_all(caller.owner_id, [event])
@@ -112,3 +117,14 @@ class UserService:
         event = NewEvent("user.invited", caller.actor, data={"user_id": user.user_id, "role": user.role})
         await EventRepository(connection).add_all(caller.owner_id, [event])
         return await self.links.hand_out(connection, user, LinkPurpose.INVITATION)
+
+
+async def _give_back_conversations(connection: Connection, caller: Principal, user_id: int) -> None:
+    """By a job, because it locks conversations, of which who assigns one holds the lock while it asks for the person."""
+    await JobRepository(connection).enqueue(
+        "person_shut_out",
+        owner_id=caller.owner_id,
+        user_id=user_id,
+        by_kind=caller.actor.kind.value,
+        by_id=caller.actor.id or 0,
+    )

@@ -6,6 +6,8 @@ from typing import Final
 
 from pgqueuer.domain.errors import RetryRequested
 
+from owner.models.enums import ActorKind
+from owner.models.event import Actor
 from owner.models.one_time_link import LinkPurpose
 from owner.services.catalog import Services
 
@@ -42,6 +44,14 @@ async def contact_erased(services: Services, *, owner_id: int, contact_id: int) 
         await services.contact_erasure.finish(owner_id, contact_id)
     except Exception as problem:
         raise RetryRequested(delay=STORE_RETRY, reason=type(problem).__name__) from problem
+
+
+async def person_shut_out(
+    services: Services, *, owner_id: int, user_id: int, by_kind: str, by_id: int
+) -> None:
+    """Give back the conversations of somebody who can't have them any more."""
+    by = Actor(ActorKind(by_kind), by_id or None)
+    await services.assignments.release(owner_id, user_id, by=by)
 
 
 async def account_due(services: Services, *, owner_id: int, twilio_account_id: int) -> None:
@@ -81,6 +91,7 @@ JOBS: Final[dict[str, Job]] = {
     "link_wanted": link_wanted,
     "contact_erased": contact_erased,
     "account_due": account_due,
+    "person_shut_out": person_shut_out,
 }
 
 AT_ONCE: Final = {"account_due": 8}  # of all workers together: such a job may wait long for Twilio
