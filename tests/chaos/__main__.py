@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--servers", type=int, default=2, help="each with two workers")
     parser.add_argument("--upgrade", action="store_true", help="to two later versions meanwhile")
     parser.add_argument(
-        "--settle", type=float, default=300, help="seconds after which nothing may be left to do"
+        "--patience", type=float, default=180, help="seconds in which it may get no further in the end"
     )
     wanted = parser.parse_args()
     plan = Plan(
@@ -34,7 +34,7 @@ def main() -> None:
         webhooks_per_second=wanted.webhooks,
         sends_per_second=wanted.sends,
         kill_every=wanted.kill_every,
-        settles_within=wanted.settle,
+        patience=wanted.patience,
         servers=wanted.servers,
         upgrades=wanted.upgrade,
     )

@@ -18,6 +18,7 @@ from chaos.listeners import Manner
 from chaos.proxy import Proxy
 from chaos.world import World
 from owner.integrations.simulator.faults import FaultKind
+from owner.services.deliveries import CLAIM
 
 AT_ONCE: Final = 3  # faults that last, beside those that are over at once
 PROVIDER_FAULTS: Final = (
@@ -88,6 +89,7 @@ class Storm:
     def _misfortunes(self) -> "Mapping[Callable[[], Awaitable[bool]], int]":
         return {
             self._pause_a_process: 3,
+            self._stop_a_job_worker_for_longer_than_its_claims: 1,
             self._fill_connections: 1,
             self._lock_tables: 1,
             self._cut_database_connections: 2,
@@ -142,6 +144,17 @@ class Storm:
             process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(self.rng.uniform(0.5, 8.0))
         with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGCONT)
+        return True
+
+    async def _stop_a_job_worker_for_longer_than_its_claims(self) -> bool:
+        """What it had in hand goes to another meanwhile; then it goes on as if nothing had been."""
+        process = self.rng.choice(self.world.workers).parent
+        if process is None:
+            return False
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(CLAIM.total_seconds() + self.rng.uniform(1.0, 5.0))
             process.send_signal(signal.SIGCONT)
         return True
 

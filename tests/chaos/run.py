@@ -26,7 +26,8 @@ from chaos.world import World, open_world
 REPORT_EVERY: Final = 10.0  # seconds
 LOOK_EVERY: Final = 1.0
 HASTEN_EVERY: Final = 20.0
-TOLD_OF: Final = 0.1  # of all webhooks are of the tenant whose every event is delivered to a consumer
+IS_DONE_TIMES: Final = 3  # in a row, because a status that arrives is an event more
+TOLD_OF: Final = 0.03  # of all webhooks are of the tenant whose every event is delivered to a consumer
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Plan:
     webhooks_per_second: float
     sends_per_second: float
     kill_every: float  # seconds, on average
-    settles_within: float
+    patience: float  # seconds in which the product, left alone, may get no further
     servers: int
     upgrades: bool
     tenants: int = 3
@@ -54,7 +55,7 @@ async def run(plan: Plan, folder: Path, out: Console) -> bool:
         upgrade = Upgrade(world) if plan.upgrades else None
         async with _listening(world), _reporting(world, storm, out):
             await _live_through(world, storm, upgrade, plan)
-            waited = await _settle(world, within=plan.settles_within)
+            waited = await _settle(world, patience=plan.patience)
         out.print(
             f"calm after {time.monotonic() - started_at:.1f} s, settled {waited:.1f} s later"
             if waited is not None
@@ -143,19 +144,53 @@ async def _calm(world: World) -> None:
     await world.simulator.clear_faults()
 
 
-async def _settle(world: World, *, within: float) -> float | None:
-    """Wait until everything that has been begun is done; how long it took, or None if it was not in time."""
-    started_at = time.monotonic()
-    next_hasten_at, times_done = started_at, 0
-    while time.monotonic() - started_at < within:
-        if time.monotonic() >= next_hasten_at:
-            next_hasten_at += HASTEN_EVERY
+async def _settle(world: World, *, patience: float) -> float | None:
+    """Wait until everything that has been begun is done: how long it took, or None if it got no further for too long."""
+    started_at = moved_at = time.monotonic()
+    next_hasten_at, before = started_at, Progress()
+    times_done = 0
+    while times_done < IS_DONE_TIMES:
+        now = time.monotonic()
+        if now >= next_hasten_at:
+            next_hasten_at = now + HASTEN_EVERY
             await _hasten_webhooks(world)
-        times_done = times_done + 1 if await _is_done(world) else 0
-        if times_done >= 3:
-            return time.monotonic() - started_at
+        progress = await _progress(world)
+        times_done = times_done + 1 if progress.is_done else 0
+        if progress != before:
+            before, moved_at = progress, now
+        elif now - moved_at > patience:
+            return None
         await asyncio.sleep(LOOK_EVERY)
-    return None
+    return time.monotonic() - started_at
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the product is with what has been begun."""
+
+    waiting: int | None = None
+    events: int | None = None
+    streamed: int = 0
+    delivered: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        return self.waiting == 0 and self.events == self.streamed
+
+
+async def _progress(world: World) -> Progress:
+    waiting = await _ask(
+        world,
+        """
+        SELECT (SELECT count(*) FROM messages
+                WHERE direction = 'OUTBOUND' AND provider_sid IS NULL AND delivery_status = 'QUEUED')
+            + (SELECT count(*) FROM jobs.pgqueuer)
+            + (SELECT count(*) FROM webhook_deliveries WHERE status = 'PENDING')
+        """,
+    )
+    events = await _ask(world, "SELECT count(*) FROM events")
+    streamed = sum(map(len, world.ledger.streamed.values()))
+    return Progress(waiting, events, streamed, world.ledger.deliveries)
 
 
 async def _hasten_webhooks(world: World) -> None:
@@ -174,20 +209,6 @@ async def _hasten_webhooks(world: World) -> None:
                     path, json={"is_enabled": is_enabled}, headers=headers
                 ) as answer:
                     world.ledger.statuses[f"api {HTTPStatus(answer.status).value}"] += 1
-
-
-async def _is_done(world: World) -> bool:
-    waiting = await _ask(
-        world,
-        """
-        SELECT (SELECT count(*) FROM messages
-                WHERE direction = 'OUTBOUND' AND provider_sid IS NULL AND delivery_status = 'QUEUED')
-            + (SELECT count(*) FROM jobs.pgqueuer)
-            + (SELECT count(*) FROM webhook_deliveries WHERE status = 'PENDING')
-        """,
-    )
-    events = await _ask(world, "SELECT count(*) FROM events")
-    return waiting == 0 and events == sum(map(len, world.ledger.streamed.values()))
 
 
 async def _ask(world: World, query: str) -> int | None:
