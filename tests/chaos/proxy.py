@@ -59,6 +59,11 @@ class Proxy:
             connection.reset()
         return len(cut)
 
+    def say(self, data: bytes) -> None:
+        """To every caller, as if it came from the target."""
+        for connection in self.connections:
+            connection.answered(data)
+
     @property
     def is_misbehaving(self) -> bool:
         return self.mood != Mood()

@@ -104,6 +104,19 @@ async def test_a_server_that_is_gone_is_noticed_at_once_and_one_that_is_back_wit
         assert all([await answers(database) for _ in range(8)])
 
 
+async def test_a_connection_whose_end_is_announced_fails_nobody(
+    server: EmbeddedServer, database_name: str
+) -> None:
+    """A server that ends, or whose neighbour crashed, says so; under load its connections close a moment later."""
+    fields = b"SFATAL\0VFATAL\0C57P02\0Mterminating connection because of a crash\0\0"
+    async with through_a_proxy(server, database_name) as (proxy, database):
+        assert await answers(database)
+        proxy.say(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+        await asyncio.sleep(0.1)  # it may be read before something is asked, or with the answer
+
+        assert all([await answers(database) for _ in range(4)])
+
+
 @pytest.mark.parametrize(
     ("sqlstate", "kind"),
     [

@@ -29,7 +29,10 @@ _BEGINS_WITHIN: Final = LONGEST_LOCK + 2.0
 _CONNECTS_WITHIN: Final = 10.0  # the very first time
 _ANSWERS_WITHIN: Final = 120.0  # longer than any statement may take: the connection is lost, and nothing told
 _ENDS_WITHIN: Final = 2.0
-_LOST: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # a time-out is an OSError
+# asyncpg raises the internal one where the server has said that it ends the connection, and has not ended it yet.
+_BROKEN: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+_ENDING: Final = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+_LOST: Final = (OSError, asyncpg.PostgresError, *_BROKEN)  # a time-out is an OSError
 
 _is_guest: "ContextVar[bool]" = ContextVar("is_guest", default=False)
 
@@ -161,10 +164,12 @@ class Connections:
             if begin:
                 await connection.execute(begin, timeout=_BEGINS_WITHIN)
         except BaseException as problem:
+            if isinstance(problem, _ENDING):
+                connection.terminate()
             await _roll_back(connection)
             is_dead = is_gone(connection)
             await self._give_back(connection)
-            if is_dead and isinstance(problem, asyncpg.PostgresConnectionError | asyncpg.InterfaceError):
+            if is_dead and isinstance(problem, (asyncpg.PostgresConnectionError, *_ENDING, *_BROKEN)):
                 raise _FoundDead from problem
             await self._explain(problem, is_dead=is_dead)
             raise

@@ -46,6 +46,6 @@ def meaning_of(problem: BaseException) -> Unavailable | None:
         return kind() if kind is not None else None
     if isinstance(problem, TimeoutError):
         return DatabaseTooSlow()
-    if isinstance(problem, asyncpg.InterfaceError | OSError):
+    if isinstance(problem, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError):
         return DatabaseUnavailable()
     return None
