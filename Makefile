@@ -36,7 +36,7 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 	--custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-closure format lock clean
+.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-closure format lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,9 @@ bench: $(DEV_READY) ## Run the benchmarks; each prints its ratio to a yardstick 
 
 bench-ingest: $(DEV_READY) ## Webhooks a second and idle latency, beside pgbench on the same server (ARGS="--seconds 8 --rounds 3").
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
+
+bench-flat: $(DEV_READY) ## Cost at 10,000,000 messages beside 10,000 (25 GB, half an hour; ARGS="--messages 1000000").
+	@$(BIN)/python benchmarks/flat.py $(ARGS)
 
 bench-closure: $(DEV_READY) ## Quality and speed of the closure detector, one table (ARGS=folder of dialogues).
 	@$(BIN)/python benchmarks/closure.py $(ARGS)

@@ -3,8 +3,7 @@
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
-from operator import add as plus
+from itertools import accumulate, zip_longest
 from typing import Final
 
 GROWTH: Final = 1.05
@@ -33,9 +32,11 @@ def histogram_of(buckets: Sequence[int]) -> list[int]:
     return counts
 
 
-def add(one: Sequence[int], other: Sequence[int]) -> list[int]:
-    shorter, longer = sorted((one, other), key=len)
-    return [*map(plus, longer, shorter), *longer[len(shorter) :]]
+def total_of(histograms: Sequence[Sequence[int]]) -> list[int]:
+    """All of them added up, bucket by bucket."""
+    if len(histograms) == 1:
+        return [*histograms[0]]
+    return [*map(sum, zip_longest(*histograms, fillvalue=0))]
 
 
 def percentiles(counts: Sequence[int], *shares: float) -> list[float | None]:

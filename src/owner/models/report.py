@@ -28,32 +28,36 @@ class ReportName(StrEnum):
     DELIVERIES = "deliveries"
 
 
-class DayOrChannel(StrEnum):
+class Grouping(StrEnum):
     """What the rows of a report stand for."""
+
+    @property
+    def is_by_day(self) -> bool:
+        return "day" in self.split(",")
+
+    @property
+    def is_by_channel(self) -> bool:
+        return "channel" in self.split(",")
+
+
+class DayOrChannel(Grouping):
+    """Of the reports on durations and conversations."""
 
     DAY = "day"
     CHANNEL = "channel"
     DAY_AND_CHANNEL = "day,channel"
 
-    @property
-    def is_by_day(self) -> bool:
-        return self is not DayOrChannel.CHANNEL
 
-    @property
-    def is_by_channel(self) -> bool:
-        return self is not DayOrChannel.DAY
-
-
-class ClosureGroup(StrEnum):
-    """What the rows of the closure report stand for."""
+class ClosureGroup(Grouping):
+    """Of the closure report."""
 
     VERSION = "version"
     DAY = "day"
     CHANNEL = "channel"
 
 
-class DeliveryGroup(StrEnum):
-    """What the rows of the delivery report stand for."""
+class DeliveryGroup(Grouping):
+    """Of the delivery report."""
 
     ERROR_CODE = "error_code"
     DAY = "day"

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from owner.models.entity import DTO
 from owner.models.enums import Channel, ConversationStatus
 from owner.models.fact import DayFigures, FactKind
-from owner.models.histogram import add, percentiles
+from owner.models.histogram import percentiles, total_of
 from owner.models.report import (
     ClosureFigures,
     ClosureRow,
@@ -19,6 +19,7 @@ from owner.models.report import (
     DeliveryRow,
     DurationFigures,
     DurationRow,
+    Grouping,
     Period,
 )
 
@@ -46,10 +47,7 @@ _FAILURES: Final = (FactKind.MESSAGE_FAILED, FactKind.MESSAGE_UNDELIVERED)
 
 def durations(found: Sequence[DayFigures]) -> DurationFigures:
     count = sum(figures.count for figures in found)
-    counts: list[int] = []
-    for figures in found:
-        counts = add(counts, figures.histogram)
-    median, p90 = percentiles(counts, 0.5, 0.9)
+    median, p90 = percentiles(total_of([figures.histogram for figures in found]), 0.5, 0.9)
     return DurationFigures(
         count=count,
         median_seconds=_rounded(median),
@@ -58,10 +56,8 @@ def durations(found: Sequence[DayFigures]) -> DurationFigures:
     )
 
 
-def duration_rows(
-    found: Sequence[DayFigures], period: Period, *, by_day: bool, by_channel: bool
-) -> list[DurationRow]:
-    return _rows(DurationRow, durations, found, period, by_day=by_day, by_channel=by_channel)
+def duration_rows(found: Sequence[DayFigures], period: Period, group: Grouping) -> list[DurationRow]:
+    return _rows(DurationRow, durations, found, period, group)
 
 
 def conversations(found: Sequence[DayFigures]) -> ConversationFigures:
@@ -72,10 +68,8 @@ def conversations(found: Sequence[DayFigures]) -> ConversationFigures:
     return ConversationFigures(**_counts(CONVERSATION_KINDS, found), **ended)
 
 
-def conversation_rows(
-    found: Sequence[DayFigures], period: Period, *, by_day: bool, by_channel: bool
-) -> list[ConversationRow]:
-    return _rows(ConversationRow, conversations, found, period, by_day=by_day, by_channel=by_channel)
+def conversation_rows(found: Sequence[DayFigures], period: Period, group: Grouping) -> list[ConversationRow]:
+    return _rows(ConversationRow, conversations, found, period, group)
 
 
 def closures(found: Sequence[DayFigures]) -> ClosureFigures:
@@ -87,11 +81,9 @@ def closures(found: Sequence[DayFigures]) -> ClosureFigures:
     )
 
 
-def closure_rows(
-    found: Sequence[DayFigures], period: Period, *, by_day: bool, by_channel: bool
-) -> list[ClosureRow]:
-    if by_day or by_channel:
-        return _rows(ClosureRow, closures, found, period, by_day=by_day, by_channel=by_channel)
+def closure_rows(found: Sequence[DayFigures], period: Period, group: Grouping) -> list[ClosureRow]:
+    if group.is_by_day or group.is_by_channel:
+        return _rows(ClosureRow, closures, found, period, group)
     by_version: dict[str, list[DayFigures]] = defaultdict(list)
     for figures in found:
         if figures.kind is not FactKind.CLOSED:  # whose label is a status
@@ -105,10 +97,8 @@ def deliveries(found: Sequence[DayFigures]) -> DeliveryFigures:
     return DeliveryFigures(**_counts(DELIVERY_KINDS, found))
 
 
-def delivery_rows(
-    found: Sequence[DayFigures], period: Period, *, by_day: bool, by_channel: bool
-) -> list[DeliveryRow]:
-    return _rows(DeliveryRow, deliveries, found, period, by_day=by_day, by_channel=by_channel)
+def delivery_rows(found: Sequence[DayFigures], period: Period, group: Grouping) -> list[DeliveryRow]:
+    return _rows(DeliveryRow, deliveries, found, period, group)
 
 
 def delivery_errors(
@@ -136,22 +126,20 @@ def _rows(
     figures_of: Callable[[Sequence[DayFigures]], DTO],
     found: Sequence[DayFigures],
     period: Period,
-    *,
-    by_day: bool,
-    by_channel: bool,
+    group: Grouping,
 ) -> list[R]:
     """A row for every day of the period, also where nothing happened, and for every channel that there was."""
     channels = sorted({figures.channel for figures in found if figures.channel is not None})
     members: dict[tuple[date | None, Channel | None], list[DayFigures]] = {
         (day, channel): []
-        for day in (period.days() if by_day else (None,))
-        for channel in (channels if by_channel else (None,))
+        for day in (period.days() if group.is_by_day else (None,))
+        for channel in (channels if group.is_by_channel else (None,))
     }
     for figures in found:
-        place = (figures.day if by_day else None, figures.channel if by_channel else None)
+        place = (figures.day if group.is_by_day else None, figures.channel if group.is_by_channel else None)
         members[place].append(figures)
     return [
-        row(day=day, channel=channel, **dict(figures_of(group))) for (day, channel), group in members.items()
+        row(day=day, channel=channel, **dict(figures_of(those))) for (day, channel), those in members.items()
     ]
 
 

@@ -9,7 +9,7 @@ import asyncpg
 from owner.db.database import Connection
 from owner.models.enums import Channel
 from owner.models.fact import DayFigures, FactKind
-from owner.models.report import Period
+from owner.models.report import Grouping, Period
 from owner.repositories.named_sql import load_sql
 
 _SQL: Final = load_sql("facts")
@@ -34,9 +34,7 @@ class ReportRepository:
         )
         return [_figures(row) for row in rows]
 
-    async def count(
-        self, kinds: Iterable[FactKind], period: Period, *, by_day: bool = False, by_channel: bool = False
-    ) -> list[DayFigures]:
+    async def count(self, kinds: Iterable[FactKind], period: Period, group: Grouping) -> list[DayFigures]:
         """How many there are of each kind and label, told apart by what is asked for."""
         rows = await self.connection.fetch(
             _SQL["counts"],
@@ -44,8 +42,8 @@ class ReportRepository:
             period.first_day,
             period.last_day,
             period.channel,
-            by_day,
-            by_channel,
+            group.is_by_day,
+            group.is_by_channel,
         )
         return [_figures(row) for row in rows]
 

@@ -70,57 +70,47 @@ class ReportService:
         """How long a first response, a reply or a resolution took."""
         async with self._reading(owner_id, wanted) as (reports, period):
             found = await reports.list_durations(_DURATIONS[name], period)
-        by = {"by_day": group_by.is_by_day, "by_channel": group_by.is_by_channel}
         return DurationReport(
             **_heading(name, period),
             group_by=group_by,
             total=durations(found),
-            items=duration_rows(found, period, **by),
+            items=duration_rows(found, period, group_by),
         )
 
     async def conversations(
         self, owner_id: int, wanted: Wanted, *, group_by: DayOrChannel
     ) -> ConversationReport:
         """How many conversations began and ended, and how."""
-        by = {"by_day": group_by.is_by_day, "by_channel": group_by.is_by_channel}
         async with self._reading(owner_id, wanted) as (reports, period):
-            found = await reports.count(CONVERSATION_KINDS, period, **by)
+            found = await reports.count(CONVERSATION_KINDS, period, group_by)
         return ConversationReport(
             **_heading(ReportName.CONVERSATIONS, period),
             group_by=group_by,
             total=conversations(found),
-            items=conversation_rows(found, period, **by),
+            items=conversation_rows(found, period, group_by),
         )
 
     async def closure(self, owner_id: int, wanted: Wanted, *, group_by: ClosureGroup) -> ClosureReport:
         """How often the detector ended conversations, and how often that was undone."""
-        by = {
-            "by_day": group_by is ClosureGroup.DAY,
-            "by_channel": group_by is ClosureGroup.CHANNEL,
-        }
         async with self._reading(owner_id, wanted) as (reports, period):
-            found = await reports.count(CLOSURE_KINDS, period, **by)
+            found = await reports.count(CLOSURE_KINDS, period, group_by)
         return ClosureReport(
             **_heading(ReportName.CLOSURE, period),
             group_by=group_by,
             total=closures(found),
-            items=closure_rows(found, period, **by),
+            items=closure_rows(found, period, group_by),
         )
 
     async def deliveries(self, owner_id: int, wanted: Wanted, *, group_by: DeliveryGroup) -> DeliveryReport:
         """How far messages got, and why some did not arrive."""
-        by = {
-            "by_day": group_by is DeliveryGroup.DAY,
-            "by_channel": group_by is DeliveryGroup.CHANNEL,
-        }
         async with self._reading(owner_id, wanted) as (reports, period):
-            found = await reports.count(DELIVERY_KINDS, period, **by)
+            found = await reports.count(DELIVERY_KINDS, period, group_by)
         return DeliveryReport(
             **_heading(ReportName.DELIVERIES, period),
             group_by=group_by,
             total=deliveries(found),
             errors=delivery_errors(found, self.explains),
-            items=[] if group_by is DeliveryGroup.ERROR_CODE else delivery_rows(found, period, **by),
+            items=[] if group_by is DeliveryGroup.ERROR_CODE else delivery_rows(found, period, group_by),
         )
 
     @asynccontextmanager
@@ -128,16 +118,14 @@ class ReportService:
         async with self.database.owner(owner_id) as connection:
             reports = ReportRepository(connection)
             time_zone, today = await reports.find_zone(now=self.clock.now())
-            yield (
-                reports,
-                Period.of(
-                    wanted.first_day,
-                    wanted.last_day,
-                    today=today,
-                    time_zone=time_zone,
-                    channel=wanted.channel,
-                ),
+            period = Period.of(
+                wanted.first_day,
+                wanted.last_day,
+                today=today,
+                time_zone=time_zone,
+                channel=wanted.channel,
             )
+            yield reports, period
 
 
 def _heading(name: ReportName, period: Period) -> dict[str, Any]:
