@@ -33,7 +33,7 @@ GOAL = 1.5
 WARM_UP = 3  # calls of which nothing is counted
 MILLISECONDS = 1e3
 RANKS = {"most": 1, "middle": 50}
-out = Console(highlight=False)
+out = Console(highlight=False, width=120)
 
 
 @dataclass(frozen=True)

@@ -373,6 +373,7 @@ CASES = [
     search("a common word", "pedido"),
     search("two words", "geladeira polar"),
     search("a beginning", "gel"),
+    search("a word of one message in a thousand", "ouvidoria"),
     search("a number said once", lambda place: place.number),
     search("a word never said", "paralelepípedo"),
     search("a common word and one never said", "pedido paralelepípedo"),

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import psycopg
-from flat_texts import people, texts
+from flat_texts import SELDOM, people, texts
 from psycopg import sql
 
 from owner import bootstrap
@@ -201,7 +201,7 @@ class Filling:
                         rank,
                     ),
                 )
-            for no, text in enumerate(["", *texts()], -1):
+            for no, text in enumerate([SELDOM, "", *texts()], -2):
                 words = " ".join(dict.fromkeys(words_of(text)))
                 connection.execute(_PLAN_TEXT, (no, text or None, words))
             with connection.cursor().copy("COPY flat.person (no, name, name_key, words) FROM STDIN") as rows:

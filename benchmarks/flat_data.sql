@@ -64,7 +64,7 @@ SELECT no, no AS conv_id, owner_id, contact_id, n, turn, step, begun, last_at, i
 FROM decided WINDOW in_order AS (ORDER BY no)
 ORDER BY no;
 ALTER TABLE flat.conv ADD PRIMARY KEY (no);
--- Each message with what it says and when; `first_word` and `more` are texts, `number` perhaps an order's.
+-- Each message with what it says and when; `first_text`, `more` and `seldom` are texts, `number` perhaps an order's.
 CREATE VIEW flat.message AS
 SELECT conv.no, conv.owner_id, conv.conv_id, conv.contact_id, conv.channel, conv.xid, conv.is_bots, conv.user_id, conv.api_key_id,
        conv.endpoint_id, conv.has_events, seq, seq % turn = 0 AS is_out, seq = turn AS is_first_answer, begun + step * (seq - 1) AS said_at,
@@ -77,7 +77,8 @@ SELECT conv.no, conv.owner_id, conv.conv_id, conv.contact_id, conv.channel, conv
             THEN 200 * CASE WHEN seq % turn = 0 THEN 2 ELSE 1 END + floor(200 * flat.drawn(messages_before + seq, 23))::integer
             ELSE -1 END AS more,
        CASE WHEN flat.drawn(messages_before + seq, 24) < 0.25 AND NOT (seq = n AND status = 'USER_CLOSED')
-            THEN 100000 + messages_before + seq END AS number
+            THEN 100000 + messages_before + seq END AS number,
+       CASE WHEN flat.drawn(messages_before + seq, 25) < 0.001 THEN -2 ELSE -1 END AS seldom
 FROM flat.conv CROSS JOIN LATERAL generate_series(1, conv.n) AS seq;
 
 -- contacts --
@@ -131,21 +132,23 @@ INSERT INTO messages (owner_id, msg_id, conv_id, seq, direction, message_owner, 
     error_code, author_id, attempts, created_at, updated_at)
 SELECT owner_id, msg_id, conv_id, seq, CASE WHEN is_out THEN 'OUTBOUND' ELSE 'INBOUND' END,
     CASE WHEN NOT is_out THEN 'USER' WHEN is_bots THEN 'AI' ELSE 'AGENT' END, 'TEXT',
-    concat_ws(' ', said.content, further.content, 'Pedido ' || number), 'SM' || md5(msg_id::text),
+    concat_ws(' ', said.content, further.content, rarely.content, 'Pedido ' || number), 'SM' || md5(msg_id::text),
     CASE WHEN NOT is_out THEN 'RECEIVED' WHEN is_undelivered THEN 'UNDELIVERED' ELSE 'DELIVERED' END,
     CASE WHEN is_out AND is_undelivered THEN 30003 END,
     CASE WHEN is_out THEN CASE WHEN is_bots THEN api_key_id ELSE user_id END END, is_out::integer, said_at,
     CASE WHEN is_out THEN said_at + interval '5 seconds' ELSE said_at END
-FROM flat.message JOIN flat.text AS said ON said.no = first_text LEFT JOIN flat.text AS further ON further.no = more
+FROM flat.message JOIN flat.text AS said ON said.no = first_text JOIN flat.text AS further ON further.no = more
+JOIN flat.text AS rarely ON rarely.no = seldom
 WHERE message.no > {from_no} AND message.no <= {to_no};
 
 -- message_search --
 INSERT INTO message_search (owner_id, msg_id, conv_id, lexemes)
 SELECT owner_id, msg_id, conv_id, array_to_tsvector(ARRAY(
     SELECT owner_id || ':' || lexeme
-    FROM unnest(said.lexemes || further.lexemes || CASE WHEN number IS NOT NULL THEN ARRAY['pedido', 'ped', number::text] END) AS lexeme
+    FROM unnest(said.lexemes || further.lexemes || rarely.lexemes || CASE WHEN number IS NOT NULL THEN ARRAY['pedido', 'ped', number::text] END) AS lexeme
 ))
-FROM flat.message JOIN flat.text AS said ON said.no = first_text LEFT JOIN flat.text AS further ON further.no = more
+FROM flat.message JOIN flat.text AS said ON said.no = first_text JOIN flat.text AS further ON further.no = more
+JOIN flat.text AS rarely ON rarely.no = seldom
 WHERE message.no > {from_no} AND message.no <= {to_no};
 
 -- events --

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from owner.models.search_words import fold
 
 EACH = 200  # texts of a kind
+SELDOM = "Vou reclamar na ouvidoria"  # in one message of a thousand
 _THINGS = (
     "o celular Aurora",
     "a geladeira Polar",
