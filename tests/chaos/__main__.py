@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--webhooks", type=float, default=60, help="a second, as far as the machine goes")
     parser.add_argument("--sends", type=float, default=10, help="a second")
     parser.add_argument("--kill-every", type=float, default=4, help="seconds, on average")
+    parser.add_argument("--strike-every", type=float, default=2, help="seconds: other misfortunes")
     parser.add_argument("--servers", type=int, default=2, help="each with two workers")
     parser.add_argument("--upgrade", action="store_true", help="to two later versions meanwhile")
     parser.add_argument(
@@ -34,6 +35,7 @@ def main() -> None:
         webhooks_per_second=wanted.webhooks,
         sends_per_second=wanted.sends,
         kill_every=wanted.kill_every,
+        strike_every=wanted.strike_every,
         patience=wanted.patience,
         servers=wanted.servers,
         upgrades=wanted.upgrade,

@@ -45,6 +45,7 @@ class Storm:
     world: World
     rng: random.Random
     kill_every: float  # seconds, on average
+    strike_every: float  # seconds between other misfortunes, on average
     journal: Path  # when which fault was over, to be read beside the logs
     struck: Counter[str] = field(default_factory=Counter)
 
@@ -57,7 +58,9 @@ class Storm:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat(self._kills(), seconds, every=self.kill_every))
             for _ in range(AT_ONCE):
-                group.create_task(self._repeat(self._misfortunes(), seconds, every=4.0))
+                group.create_task(
+                    self._repeat(self._misfortunes(), seconds, every=self.strike_every * AT_ONCE)
+                )
 
     async def _repeat(
         self, faults: "Mapping[Callable[[], Awaitable[bool]], int]", seconds: float, *, every: float

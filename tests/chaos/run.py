@@ -39,6 +39,7 @@ class Plan:
     webhooks_per_second: float
     sends_per_second: float
     kill_every: float  # seconds, on average
+    strike_every: float
     patience: float  # seconds in which the product, left alone, may get no further
     servers: int
     upgrades: bool
@@ -51,7 +52,7 @@ async def run(plan: Plan, folder: Path, out: Console) -> bool:
     started_at = time.monotonic()
     async with open_world(folder, plan.seed, servers=plan.servers, tenants=plan.tenants) as world:
         out.print(f"started after {time.monotonic() - started_at:.1f} s")
-        storm = Storm(world, world.dice("faults"), plan.kill_every, folder / "faults.log")
+        storm = Storm(world, world.dice("faults"), plan.kill_every, plan.strike_every, folder / "faults.log")
         upgrade = Upgrade(world) if plan.upgrades else None
         async with _listening(world), _reporting(world, storm, out):
             await _live_through(world, storm, upgrade, plan)
