@@ -45,7 +45,7 @@ from owner.services.delivery_statuses import DeliveryStatusService
 from owner.services.event_feed import EventFeedService, EventReader
 from owner.services.event_follower import EventFollower
 from owner.services.event_list import EventListService
-from owner.services.event_streams import EventStreamService
+from owner.services.event_streams import EventStreamService, StreamLimits
 from owner.services.facts import FactReader
 from owner.services.features import FeatureService
 from owner.services.health import HealthService
@@ -254,7 +254,9 @@ def wire(
         event_feed=event_feed,
         event_follower=EventFollower(database, event_feed),
         event_list=EventListService(database),
-        event_streams=EventStreamService(database),
+        event_streams=EventStreamService(
+            database, limits=StreamLimits(settings.streams_per_caller, settings.streams_per_owner)
+        ),
         features=FeatureService(database, clock=clock),
         health=HealthService(database),
         housekeeping=HousekeepingService(

@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     rate_limit_sign_in_per_ip: int = Field(default=20, ge=0)  # tries in 5 minutes
     rate_limit_sign_in_per_email: int = Field(default=10, ge=0)  # tries in 15 minutes
     rate_limit_password_reset: int = Field(default=5, ge=0)  # links in 30 minutes
+    streams_per_caller: int = Field(
+        default=250, ge=0
+    )  # event streams open in one process, of a key or person
+    streams_per_owner: int = Field(default=1_000, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
 

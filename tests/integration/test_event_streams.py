@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 
@@ -13,11 +14,12 @@ from owner.api import sse
 from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.models.event import SYSTEM, FeedPosition, NewEvent
+from owner.models.outage_errors import TooManyStreams
 from owner.repositories.event_pages import write_feed_cursor
 from owner.repositories.events import EventRepository
 from owner.services import event_streams
 from owner.services.catalog import Services
-from owner.services.event_streams import EventStreamService, Listener, StreamedEvent
+from owner.services.event_streams import EventStreamService, Listener, StreamedEvent, StreamLimits
 from reading import rows, settled
 from streaming import PATIENCE, StreamClient
 
@@ -95,6 +97,49 @@ async def test_an_event_is_told_as_the_list_shows_it(services: Services, api: Ap
     assert [told.id for told in client.told] == [event["cursor"] for event in listed]
     assert [told.type for told in client.told] == [event["type"] for event in listed]
     assert client.retry == sse.RETRY
+
+
+@pytest.mark.parametrize(
+    "limits", [StreamLimits(per_caller=2, per_owner=0), StreamLimits(per_caller=0, per_owner=2)]
+)
+async def test_one_stream_too_many_is_refused_until_another_ends(
+    services: Services, api: Api, acme: Tenant, globex: Tenant, limits: StreamLimits
+) -> None:
+    services.event_streams.limits = limits
+    async with asyncio.timeout(PATIENCE), AsyncExitStack() as first, AsyncExitStack() as second:
+        await first.enter_async_context(StreamClient(api).connected())
+        await second.enter_async_context(StreamClient(api).connected())
+
+        refusal = await api.call("GET", "/v1/events/stream")
+        async with StreamClient(api, key=globex.api_key).connected():
+            pass  # other owners are not in its way
+        await first.aclose()
+        heard_again = await _opened(StreamClient(api))
+
+    assert (refusal.status, refusal.body["code"], refusal.body["limit"]) == (429, "too_many_streams", 2)
+    assert refusal.headers["Retry-After"] == "10"
+    assert heard_again
+
+
+async def _opened(client: StreamClient) -> bool:
+    """Whether a stream opens, once the server has noticed that another one ended."""
+    while True:
+        with suppress(AssertionError):
+            async with client.connected():
+                return True
+        await asyncio.sleep(0.05)
+
+
+async def test_streams_that_were_let_in_at_once_stay_within_the_limit(
+    database: Database, acme: Tenant
+) -> None:
+    streams = EventStreamService(database, limits=StreamLimits(per_caller=2))
+    streams.refuse_too_many(acme.owner_id, SYSTEM)
+
+    async with streams.listening(acme.owner_id), streams.listening(acme.owner_id):
+        with pytest.raises(TooManyStreams):
+            async with streams.listening(acme.owner_id):
+                pass
 
 
 async def test_without_an_id_a_stream_begins_now(services: Services, api: Api, acme: Tenant) -> None:

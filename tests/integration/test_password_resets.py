@@ -15,8 +15,9 @@ from factories import Tenant, make_tenant
 from mail_server import MailServer, mail_server
 from owner.integrations.smtp import SmtpMailer, SmtpServer
 from owner.models.access_errors import LinkNotFound, MailNotSent, OwnerChoiceRequired, UserNotFound
-from owner.models.errors import Misconfigured, RateLimited
+from owner.models.errors import Misconfigured
 from owner.models.one_time_link import LinkPurpose
+from owner.models.outage_errors import RateLimited
 from owner.models.session import SessionCreate, Visitor
 from owner.services.catalog import Services
 from owner.services.ports import Mail

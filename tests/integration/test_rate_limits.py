@@ -20,7 +20,8 @@ from conftest import database_url
 from factories import Tenant, some_number, some_sid
 from owner.db.embedded import EmbeddedServer
 from owner.models.api_key import hash_key, new_key
-from owner.models.errors import Misconfigured, RateLimited
+from owner.models.errors import Misconfigured
+from owner.models.outage_errors import RateLimited
 from owner.models.permissions import ALL_SCOPES
 from owner.repositories.api_keys import ApiKeyRepository
 from owner.services.catalog import Services

@@ -12,7 +12,7 @@ from conftest import TurnableClock
 from factories import Tenant
 from owner.models.access_errors import SignInRejected
 from owner.models.enums import UserRole
-from owner.models.errors import RateLimited
+from owner.models.outage_errors import RateLimited
 from owner.models.owner import OwnerCreate
 from owner.models.secret_token import hash_token
 from owner.models.session import SessionCreate, Visitor

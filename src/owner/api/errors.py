@@ -14,7 +14,13 @@ from starlette.routing import compile_path
 from owner.logs import Seldom, get_logger
 from owner.models import errors
 from owner.models.entity import DTO
-from owner.models.outage_errors import Collision, DatabaseBusy, DatabaseTooSlow, Overloaded
+from owner.models.outage_errors import (
+    Collision,
+    DatabaseBusy,
+    DatabaseTooSlow,
+    Overloaded,
+    RateLimited,
+)
 from owner.services.rate_limits import Allowance
 
 log = get_logger(__name__)
@@ -27,7 +33,7 @@ HTTP_STATUS: Final[dict[type[errors.OwnerError], HTTPStatus]] = {
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
-    errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.ProviderError: HTTPStatus.BAD_GATEWAY,
@@ -115,7 +121,7 @@ def _headers_of(error: errors.OwnerError) -> dict[str, str]:
             return {"WWW-Authenticate": "Bearer"}
         case errors.DatabaseUnavailable() | DatabaseBusy() | DatabaseTooSlow() | Collision():
             return {"Retry-After": RETRY_AFTER}
-        case errors.RateLimited(limit=limit, remaining=remaining, retry_after=seconds):
+        case RateLimited(limit=limit, remaining=remaining, retry_after=seconds):
             return {
                 "Retry-After": str(seconds),
                 "RateLimit-Limit": str(limit),

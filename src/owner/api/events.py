@@ -106,5 +106,6 @@ async def get_event_stream(
     """
     wanted = Wanted(frozenset(types) if types else None, conv_id)
     may_go_on = partial(is_still_admitted, request, Permission.EVENTS_READ)
-    told = stream(services.event_streams, caller.owner_id, after=place, wanted=wanted, may_go_on=may_go_on)
+    services.event_streams.refuse_too_many(caller.owner_id, caller.actor)
+    told = stream(services.event_streams, caller, after=place, wanted=wanted, may_go_on=may_go_on)
     return EventStream(told, headers=HEADERS)

@@ -8,6 +8,8 @@ from fastapi.responses import StreamingResponse
 
 from owner.models.errors import DatabaseUnavailable
 from owner.models.event import FeedPosition
+from owner.models.outage_errors import TooManyStreams
+from owner.models.principal import Principal
 from owner.repositories.event_pages import write_feed_cursor
 from owner.services.event_streams import EventStreamService, Listener, StreamedEvent, Wanted
 
@@ -43,7 +45,7 @@ class EventStream(StreamingResponse):
 
 async def stream(
     streams: EventStreamService,
-    owner_id: int,
+    caller: Principal,
     *,
     after: FeedPosition | None,
     wanted: Wanted,
@@ -51,12 +53,14 @@ async def stream(
 ) -> AsyncIterator[str]:
     """Everything after a place in the feed, until the caller leaves, may not listen any more, or the process ends."""
     try:
-        async with streams.listening(owner_id, after=after, wanted=wanted) as listener:
+        async with streams.listening(
+            caller.owner_id, by=caller.actor, after=after, wanted=wanted
+        ) as listener:
             # A client that is cut off before its first event then resumes here, not at some later "now".
             yield f"retry: {RETRY}\n{_place(listener)}\n"
             async for text in _told(listener, may_go_on):
                 yield text
-    except DatabaseUnavailable:
+    except (DatabaseUnavailable, TooManyStreams):
         return  # the client comes back after `retry`
 
 

@@ -56,6 +56,7 @@ OwnerError
 │   ├── MergeUndone
 │   └── SenderUnknown
 ├── RateLimited               too much at once; `retry_after` says when again
+│   └── TooManyStreams
 ├── PayloadTooLarge
 ├── UnsupportedMediaType
 ├── ProviderError             Twilio said no (`permanent`) or not now
@@ -300,19 +301,6 @@ class SenderUnknown(Conflict):
     """None of your connected addresses can send this; name one of them as `our_address`."""
 
     code = "sender_unknown"
-
-
-class RateLimited(OwnerError):
-    """Too many requests; wait and try again."""
-
-    code = "rate_limited"
-
-    def __init__(self, message: str, *, limit: int, remaining: int, retry_after: int) -> None:
-        """`retry_after` is in seconds."""
-        super().__init__(message, limit=limit, retry_after=retry_after)
-        self.limit = limit
-        self.remaining = remaining
-        self.retry_after = retry_after
 
 
 class PayloadTooLarge(OwnerError):

@@ -1,6 +1,6 @@
 """What can go wrong with what we stand on, and when too much comes in; `errors` draws the whole tree."""
 
-from owner.models.errors import DatabaseUnavailable, Unavailable
+from owner.models.errors import DatabaseUnavailable, OwnerError, Unavailable
 
 
 class DatabaseRefused(DatabaseUnavailable):
@@ -50,3 +50,22 @@ class Overloaded(Unavailable):
 
     code = "overloaded"
     retry_after = 1  # seconds
+
+
+class RateLimited(OwnerError):
+    """Too many requests; wait and try again."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str | None = None, *, limit: int, remaining: int, retry_after: int) -> None:
+        """`retry_after` is in seconds."""
+        super().__init__(message, limit=limit, retry_after=retry_after)
+        self.limit = limit
+        self.remaining = remaining
+        self.retry_after = retry_after
+
+
+class TooManyStreams(RateLimited):
+    """Too many event streams are open; close one, or come back later."""
+
+    code = "too_many_streams"

@@ -5,6 +5,7 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from prometheus_client import Gauge
@@ -12,7 +13,8 @@ from prometheus_client import Gauge
 from owner.db.database import Database
 from owner.logs import get_logger
 from owner.models.errors import DatabaseUnavailable
-from owner.models.event import FeedPosition
+from owner.models.event import SYSTEM, Actor, FeedPosition
+from owner.models.outage_errors import TooManyStreams
 from owner.repositories.event_pages import shown
 from owner.repositories.events import EventRepository
 from owner.services.event_follower import NewEvents
@@ -47,13 +49,23 @@ class Wanted(NamedTuple):
 
 
 EVERYTHING: Final = Wanted()
+COME_BACK_AFTER: Final = 10  # seconds, where too many streams are open
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """How many streams may be open in one process; 0 turns a limit off."""
+
+    per_caller: int = 250  # of one API key or one person
+    per_owner: int = 1_000
 
 
 class EventStreamService:
     """Holds no connection of its own: it is woken by the process's notices, and looks once a second."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, limits: StreamLimits = StreamLimits()) -> None:
         self.database = database
+        self.limits = limits
         self.is_ended = False
         self._channels: dict[int, _Channel] = {}
         self._reads = asyncio.Semaphore(READS_AT_ONCE)
@@ -61,18 +73,35 @@ class EventStreamService:
         self._woken = asyncio.Event()
         self._hub: asyncio.Task[None] | None = None
 
+    def refuse_too_many(self, owner_id: int, by: Actor) -> None:
+        """Raise `TooManyStreams` where one more would be too many."""
+        open_now = self._channels[owner_id].listeners if owner_id in self._channels else ()
+        for limit, there_are in (
+            (self.limits.per_caller, sum(listener.by == by for listener in open_now)),
+            (self.limits.per_owner, len(open_now)),
+        ):
+            if limit and there_are >= limit:
+                raise TooManyStreams(limit=limit, remaining=0, retry_after=COME_BACK_AFTER)
+
     @asynccontextmanager
     async def listening(
-        self, owner_id: int, *, after: FeedPosition | None = None, wanted: Wanted = EVERYTHING
+        self,
+        owner_id: int,
+        *,
+        by: Actor = SYSTEM,
+        after: FeedPosition | None = None,
+        wanted: Wanted = EVERYTHING,
     ) -> AsyncIterator["Listener"]:
         """What happens to an owner after a place in the feed, or from now on.
 
         Raises:
+            TooManyStreams: as many as are allowed were opened since this one was let in.
             DatabaseUnavailable: nobody can say where the feed ends now.
         """
+        self.refuse_too_many(owner_id, by)
         # Enlisted before the place is known: whatever the hub reads from here on is handed over.
         channel = self._channels.setdefault(owner_id, _Channel())
-        listener = Listener(self, owner_id, wanted, is_behind=after is not None)
+        listener = Listener(self, owner_id, by, wanted, is_behind=after is not None)
         channel.listeners.add(listener)
         LISTENERS.inc()
         try:
@@ -175,8 +204,11 @@ class Listener:
     meanwhile is told from what it has read by its place, so nothing is missed or told twice.
     """
 
-    def __init__(self, hub: EventStreamService, owner_id: int, wanted: Wanted, *, is_behind: bool) -> None:
+    def __init__(
+        self, hub: EventStreamService, owner_id: int, by: Actor, wanted: Wanted, *, is_behind: bool
+    ) -> None:
         self.position = FeedPosition(0, 0)
+        self.by = by
         self._hub = hub
         self._owner_id = owner_id
         self._wanted = wanted

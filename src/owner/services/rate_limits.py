@@ -14,7 +14,8 @@ from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 
 from owner.logs import get_logger
-from owner.models.errors import Misconfigured, RateLimited
+from owner.models.errors import Misconfigured
+from owner.models.outage_errors import RateLimited
 from owner.models.principal import Principal
 
 log = get_logger(__name__)
