@@ -9,12 +9,15 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from owner.api.app import create_api
+from owner.api.http_protocol import BoundedProtocol
 from owner.services.catalog import Services
 
 
 class _Server(uvicorn.Server):
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(uvicorn.Config(app, lifespan="on", log_level="critical", ws="none"))
+        super().__init__(
+            uvicorn.Config(app, http=BoundedProtocol, lifespan="on", log_level="critical", ws="none")
+        )
         self.is_up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

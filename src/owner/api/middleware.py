@@ -1,4 +1,4 @@
-"""What happens to every request: an id in logs and answer, a look at its size, and an end to a webhook's wait."""
+"""What happens to every request: an id in logs and answer, headers for browsers, a look at its size, an end to waiting."""
 
 import asyncio
 import re
@@ -13,11 +13,19 @@ from owner.models.errors import OwnerError, PayloadTooLarge
 from owner.models.outage_errors import DatabaseBusy
 
 WEBHOOK_PATIENCE: Final = 10.0  # seconds, where the database answers slowly; Twilio has 15 for all its tries
+# What a browser may make of an answer that says nothing else: no page, no type of its own guess, nothing to keep.
+SAFE_HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 _REQUEST_ID: Final = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 
 
 class RequestId:
-    """Binds a request id to the logs; takes the caller's if it is a sane one."""
+    """Binds a request id to the logs, the caller's if it is a sane one; adds the headers that an answer left out."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -26,12 +34,15 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = given if _REQUEST_ID.match(given) else token_hex(16).encode()
+        wanted = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = wanted if _REQUEST_ID.match(wanted) else token_hex(16).encode()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+                given = message["headers"]
+                said = {name.lower() for name, _ in given}
+                safe = [header for header in SAFE_HEADERS if header[0] not in said]
+                message["headers"] = [*given, *safe, (b"x-request-id", request_id)]
             await send(message)
 
         structlog.contextvars.clear_contextvars()

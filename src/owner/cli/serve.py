@@ -84,6 +84,8 @@ def _run_server(host: str, port: int, workers: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        http="owner.api.http_protocol:BoundedProtocol",
+        ws="none",
         proxy_headers=False,  # the public URL is configured, never guessed from headers
         timeout_graceful_shutdown=20,
     )
