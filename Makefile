@@ -12,6 +12,7 @@ BIN  := $(VENV)/bin
 UV_READY      := $(VENV)/.uv-ready
 RUNTIME_READY := $(VENV)/.runtime-ready
 DEV_READY     := $(VENV)/.dev-ready
+BENCH_READY   := $(VENV)/bench/.ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Compiled modules are kept, whatever the shell says: tests start the command a hundred times.
@@ -36,7 +37,7 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 	--custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-closure format lock clean
+.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-sending bench-jobs bench-closure format lock clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,7 +67,7 @@ audit: $(DEV_READY) ## Ask whether a locked version has a known hole; says so wh
 	@$(BIN)/pytest -q -rs tests/integration/test_advisories.py
 
 bench: $(DEV_READY) ## Run the benchmarks; each prints its ratio to a yardstick of the same run.
-	@set -e; for script in benchmarks/ingest.py benchmarks/live.py benchmarks/closure.py; do \
+	@set -e; for script in benchmarks/ingest.py benchmarks/sending.py benchmarks/live.py benchmarks/closure.py; do \
 		if [ -e "$$script" ]; then echo "$$script"; $(BIN)/python "$$script" $(ARGS); fi; \
 	done
 
@@ -75,6 +76,12 @@ bench-ingest: $(DEV_READY) ## Webhooks a second and idle latency, beside pgbench
 
 bench-flat: $(DEV_READY) ## Cost at 10,000,000 messages beside 10,000 (25 GB, half an hour; ARGS="--messages 1000000").
 	@$(BIN)/python benchmarks/flat.py $(ARGS)
+
+bench-sending: $(DEV_READY) ## Messages a second to Twilio, beside a bare client (ARGS="--at-once 50 --rounds 3").
+	@$(BIN)/python benchmarks/sending.py $(ARGS)
+
+bench-jobs: $(BENCH_READY) ## Jobs a second, beside Celery on Redis (ARGS="--jobs 10000 --rounds 3"); needs redis-server.
+	@$(BIN)/python benchmarks/jobs.py --celery $(CURDIR)/$(VENV)/bench/bin/python $(ARGS)
 
 bench-closure: $(DEV_READY) ## Quality and speed of the closure detector, one table (ARGS=folder of dialogues).
 	@$(BIN)/python benchmarks/closure.py $(ARGS)
@@ -87,6 +94,7 @@ lock: $(UV_READY) ## Write requirements/*.lock anew (ARGS=--upgrade: with newer 
 	@$(LOCK) requirements/setup.in -o requirements/setup.lock
 	@$(LOCK) pyproject.toml -o requirements/runtime.lock
 	@$(LOCK) pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	@$(LOCK) requirements/bench.in -o requirements/bench.lock
 	@$(LOCK) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
 
 clean: ## Remove .venv and caches; the data folder stays.
@@ -116,4 +124,10 @@ $(DEV_READY): $(RUNTIME_READY) requirements/dev.lock
 	@$(UV) pip sync --require-hashes requirements/dev.lock requirements/setup.lock \
 		|| { $(USE_PIP); $(PIP) install --require-hashes -r requirements/dev.lock; }
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@: > $@
+
+# What a benchmark compares the product with is no part of it, so it has an environment of its own.
+$(BENCH_READY): $(DEV_READY) requirements/bench.lock
+	@$(PYTHON) -m venv --clear $(VENV)/bench
+	@$(VENV)/bench/bin/python -m pip -q install --require-hashes -r requirements/bench.lock
 	@: > $@

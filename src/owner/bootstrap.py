@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from owner.db.database import Database
 from owner.integrations import late
 from owner.integrations.disk import DiskMediaStore
+from owner.integrations.twilio.breaker import AccountBreakers
 from owner.integrations.twilio.errors import explain
 from owner.integrations.twilio.forms import account_sid, inbound_message
 from owner.integrations.twilio.rate import SenderRates
@@ -54,6 +55,8 @@ from owner.services.idempotency import IdempotencyService
 from owner.services.inbound import InboundService
 from owner.services.labels import LabelService
 from owner.services.media import MediaService
+from owner.services.media_courier import MediaCourier
+from owner.services.message_courier import MessageCourier
 from owner.services.messages import MessageService
 from owner.services.notes import NoteService
 from owner.services.outbox_sweep import OutboxSweepService
@@ -214,6 +217,10 @@ def wire(
     channel_setup = ChannelSetupService(
         database, twilio=twilio, setup=late.channel_setup(settings.twilio_api_url)
     )
+    deliveries = DeliveryService(
+        database, clock=clock, gateway=gateway, twilio=twilio, rate=rate, breaker=AccountBreakers()
+    )
+    media = MediaService(database, clock=clock, gateway=gateway, twilio=twilio, store=store)
     delivery_statuses = DeliveryStatusService(database, clock=clock)
     event_feed = EventFeedService(database, clock=clock, readers=_event_readers(clock, courier))
     return Services(
@@ -249,7 +256,7 @@ def wire(
         contacts=contacts,
         conversation_views=ConversationViewService(database),
         conversations=conversations,
-        deliveries=DeliveryService(database, clock=clock, gateway=gateway, twilio=twilio, rate=rate),
+        deliveries=deliveries,
         delivery_statuses=delivery_statuses,
         event_feed=event_feed,
         event_follower=EventFollower(database, event_feed),
@@ -258,14 +265,18 @@ def wire(
             database, limits=StreamLimits(settings.streams_per_caller, settings.streams_per_owner)
         ),
         features=FeatureService(database, clock=clock),
-        health=HealthService(database),
+        health=HealthService(database, clock=clock),
         housekeeping=HousekeepingService(
             database, kept_for=_kept_for(settings), readers=[reader.name for reader in event_feed.readers]
         ),
         idempotency=IdempotencyService(database, clock=clock, secrets_box=box),
         inbound=inbound,
         labels=labels,
-        media=MediaService(database, clock=clock, gateway=gateway, twilio=twilio, store=store),
+        media=media,
+        media_courier=MediaCourier(media),
+        message_courier=MessageCourier(
+            database, clock=clock, deliveries=deliveries, at_once=settings.sends_at_once
+        ),
         messages=MessageService(database, clock=clock, conversations=conversations, rate_limits=limits),
         notes=NoteService(database, clock=clock),
         outbox_sweep=OutboxSweepService(database, clock=clock),

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     twilio_api_url: str = "https://api.twilio.com"
     send_rate_sms: float = Field(default=10.0, gt=0)  # messages a second, sender and worker process
     send_rate_whatsapp: float = Field(default=80.0, gt=0)
+    sends_at_once: int = Field(default=100, ge=4)  # calls to Twilio under way, of one worker
     quarantine_per_hour: int = Field(default=1_000, ge=0)
     quarantine_kept_days: int = Field(default=30, ge=30)  # then whole months go, here and below
     events_kept_days: int = Field(default=400, ge=30)

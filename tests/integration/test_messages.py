@@ -13,6 +13,7 @@ from owner.models.errors import ContactOptedOut, ConversationClosed, InvalidCurs
 from owner.models.event import Actor
 from owner.models.message import Message, MessageCreate, StatusCallback
 from owner.repositories.ai_results import AIResultRepository
+from owner.repositories.directory import Directory
 from owner.services.catalog import Services
 from reading import messages_of, rows
 
@@ -40,7 +41,7 @@ async def send(
     return await services.messages.send(tenant.owner_id, conv_id, wanted, by=PERSON)
 
 
-async def test_a_message_is_stored_with_its_job_and_the_first_answer_begins_the_work(
+async def test_a_message_is_stored_for_workers_to_find_and_the_first_answer_begins_the_work(
     services: Services, acme: Tenant
 ) -> None:
     conv_id = await receive(services, acme, customer=some_number())
@@ -52,10 +53,10 @@ async def test_a_message_is_stored_with_its_job_and_the_first_answer_begins_the_
     assert conversation.status is ConversationStatus.PROGRESS
     assert conversation.first_response_at is not None
     async with services.database.system() as connection:
-        payloads = await connection.fetch(
-            "SELECT convert_from(payload, 'UTF8')::jsonb AS ids FROM jobs.pgqueuer WHERE entrypoint = 'message_queued'"
+        due = await Directory(connection).due_sends(
+            now=services.twilio.clock.now(), resting_accounts=[], of_sender=10_000, limit=10_000
         )
-    assert {"owner_id": acme.owner_id, "conv_id": conv_id} in [row["ids"] for row in payloads]
+    assert (acme.owner_id, conv_id) in due
 
 
 async def test_nothing_is_written_to_who_opted_out_not_even_a_template(

@@ -24,6 +24,7 @@ from owner.repositories.directory import Directory, Key
 from owner.repositories.events import EventRepository
 from owner.repositories.features import FeatureRepository
 from owner.repositories.messages import MessageRepository
+from owner.repositories.outbox import OutboxRepository
 from owner.repositories.owners import OwnerRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.repositories.users import UserRepository
@@ -394,12 +395,12 @@ async def test_a_conversation_has_its_messages_in_order_page_by_page(
         repository = MessageRepository(connection)
         first = await repository.list_by_conversation(conv_id, limit=3)
         second = await repository.list_by_conversation(conv_id, limit=3, cursor=first.next_cursor)
-        unsent = await repository.claim_next_unsent(conv_id, now=services.twilio.clock.now())
+        head = await OutboxRepository(connection).load_head(conv_id)
 
     assert [message.seq for message in (*first.items, *second.items)] == [1, 2, 3, 4]
     assert (first.items[0].msg_id, second.next_cursor) == (msg_id, None)
-    assert unsent is not None
-    assert unsent.content == "um"
+    assert head is not None
+    assert (head.message.content, str(head.to), str(head.sender)) == ("um", customer, acme.sms)
 
 
 async def test_the_history_of_a_conversation_goes_on_where_its_page_ended(

@@ -23,6 +23,8 @@ class HealthResponse(DTO):
     expected_revision: str | None = None
     jobs_ready: int | None = None
     oldest_job_waits_s: float | None = None
+    sends_waiting: int | None = None
+    oldest_send_waits_s: float | None = None
 
     @classmethod
     def of(cls, health: Health) -> "HealthResponse":
@@ -34,6 +36,8 @@ class HealthResponse(DTO):
             expected_revision=health.expected_revision,
             jobs_ready=health.jobs_ready,
             oldest_job_waits_s=round(health.oldest_job_waits, 3),
+            sends_waiting=health.sends_waiting,
+            oldest_send_waits_s=round(health.oldest_send_waits, 3),
         )
 
 

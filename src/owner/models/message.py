@@ -74,6 +74,11 @@ class Message(Entity):
             self.updated_at = at
         return forward or conflicted
 
+    def waits_until(self) -> datetime:
+        """When it may be tried next; until then a worker has it in hand, or it rests."""
+        moments = (self.created_at, self.claimed_until, self.next_attempt_at)
+        return max(moment for moment in moments if moment is not None)
+
     def begin_attempt(self, *, at: datetime, claim_for: timedelta) -> None:
         """From here until an answer nobody knows whether the provider has it."""
         self.attempts += 1

@@ -36,6 +36,7 @@ class TwilioAccount(Entity):
     messaging_service_sid: str | None = None
     paused_at: Moment | None = None
     paused_reason: str | None = None
+    degraded_at: Moment | None = None  # since then the provider does not answer for it, and its messages wait
     disconnected_at: Moment | None = None
     reconciled_until: Moment | None = None  # what the provider's log has up to here is here too
     drifted_at: Moment | None = None  # since then the provider delivers some messages to another URL
@@ -72,7 +73,7 @@ class TwilioAccount(Entity):
         """Keep nothing that opens anything."""
         self.auth_token_encrypted = self.previous_auth_token_encrypted = None
         self.messaging_service_sid = self.paused_at = self.paused_reason = None
-        self.reconciled_until = self.drifted_at = None
+        self.degraded_at = self.reconciled_until = self.drifted_at = None
         self.disconnected_at = self.updated_at = at
 
 
@@ -156,6 +157,9 @@ class TwilioAccountResponse(DTO):
     status_url: str
     paused_at: Moment | None
     paused_reason: str | None
+    degraded_at: Moment | None = Field(
+        description="Since when Twilio does not answer for this account: its messages wait, and one tries now and then."
+    )
     reconciled_until: Moment | None = Field(
         description="Up to here everything in Twilio's log of messages is known to be here too."
     )

@@ -40,8 +40,19 @@ class Directory:
     async def due_conversations(self, *, now: datetime, limit: int) -> list[Key]:
         return await self._keys("SELECT * FROM directory_due_conversations($1, $2)", now, limit)
 
-    async def unsent_conversations(self, *, now: datetime, limit: int) -> list[Key]:
-        return await self._keys("SELECT * FROM directory_unsent_conversations($1, $2)", now, limit)
+    async def due_sends(
+        self, *, now: datetime, resting_accounts: Sequence[int], of_sender: int, limit: int
+    ) -> list[Key]:
+        """Conversations whose next message may be sent now: of each sender the longest waiting ones."""
+        return await self._keys(
+            "SELECT * FROM directory_due_sends($1, $2, $3, $4)", now, resting_accounts, of_sender, limit
+        )
+
+    async def send_lag(self, *, now: datetime) -> tuple[int, datetime | None]:
+        """How many conversations wait for their next message to be sent, and since when the first does."""
+        row = await self.connection.fetchrow("SELECT * FROM directory_send_lag($1)", now)
+        assert row is not None
+        return row["waiting"], row["since"]
 
     async def pending_media(self, *, now: datetime, limit: int) -> list[Key]:
         return await self._keys("SELECT * FROM directory_pending_media($1, $2)", now, limit)

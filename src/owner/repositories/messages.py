@@ -1,6 +1,5 @@
 """Messages of one owner's conversations."""
 
-from datetime import datetime
 from typing import ClassVar, Final
 
 from owner.models.entity import Page
@@ -64,39 +63,6 @@ class MessageRepository(BaseRepository[Message]):
             "SELECT provider_sid, delivery_status FROM messages WHERE provider_sid = ANY ($1)", provider_sids
         )
         return {row["provider_sid"]: DeliveryStatus(row["delivery_status"]) for row in rows}
-
-    async def claim_next_unsent(self, conv_id: int, *, now: datetime) -> Message | None:
-        """Lock the first message of a conversation that waits to be sent.
-
-        None while another worker has it in hand, or while it waits for its next attempt: those behind it wait
-        too, because the customer reads them in order.
-        """
-        row = await self.connection.fetchrow(
-            """
-            SELECT * FROM messages
-            WHERE conv_id = $1 AND delivery_status = 'QUEUED' AND provider_sid IS NULL AND direction = 'OUTBOUND'
-            ORDER BY seq LIMIT 1 FOR UPDATE
-            """,
-            conv_id,
-        )
-        if row is None or row["delivery_status"] != "QUEUED" or row["provider_sid"] is not None:
-            return None
-        message = self.read(row)
-        is_in_hand = message.claimed_until is not None and message.claimed_until > now
-        is_too_early = message.next_attempt_at is not None and message.next_attempt_at > now
-        return None if is_in_hand or is_too_early else message
-
-    async def find_next_attempt(self, conv_id: int) -> datetime | None:
-        """When the first message that waits to be sent may be tried; None when nothing waits."""
-        moment: datetime | None = await self.connection.fetchval(
-            """
-            SELECT GREATEST(created_at, claimed_until, next_attempt_at) FROM messages
-            WHERE conv_id = $1 AND delivery_status = 'QUEUED' AND provider_sid IS NULL AND direction = 'OUTBOUND'
-            ORDER BY seq LIMIT 1
-            """,
-            conv_id,
-        )
-        return moment
 
     def missing(self, key: int) -> OwnerError:
         return MessageNotFound(key)

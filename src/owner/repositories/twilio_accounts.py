@@ -149,6 +149,10 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
         )
         return result == "UPDATE 1"
 
+    async def note_silence(self, twilio_account_id: int, *, since: datetime | None) -> bool:
+        """Note since when the provider does not answer for the account, None for it does; say whether that is new."""
+        return await self._turn("degraded_at", twilio_account_id, since)
+
     async def note_reconciled(self, twilio_account_id: int, *, until: datetime) -> None:
         """Remember how far the account was compared; never back, should two have compared it at once."""
         await self.connection.execute(
@@ -159,9 +163,13 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
 
     async def note_drift(self, twilio_account_id: int, *, at: datetime | None) -> bool:
         """Note since when messages go elsewhere, None for not any more; say whether that is new."""
+        return await self._turn("drifted_at", twilio_account_id, at)
+
+    async def _turn(self, column: str, twilio_account_id: int, at: datetime | None) -> bool:
+        """Set a moment that was not set, or clear one that was."""
         result = await self.connection.execute(
-            "UPDATE twilio_accounts SET drifted_at = $2"
-            " WHERE twilio_account_id = $1 AND (drifted_at IS NULL) != ($2::timestamptz IS NULL)",
+            f"UPDATE twilio_accounts SET {column} = $2"  # nosec B608 # a name of this class
+            f" WHERE twilio_account_id = $1 AND ({column} IS NULL) != ($2::timestamptz IS NULL)",
             twilio_account_id,
             at,
         )

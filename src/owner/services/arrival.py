@@ -48,7 +48,6 @@ class Arrival:
     changes: InboundChanges = field(default_factory=InboundChanges)
     score: ClosureScore | None = None
     asks_customer: bool = False
-    says_goodbye: bool = False
     _conversation: Conversation | None = None
 
     @property
@@ -338,7 +337,6 @@ class Arrival:
             created_at=self.at,
             updated_at=self.at,
         )
-        self.says_goodbye = True
         self.changes.messages.append(goodbye)
         conversation.note(
             "message.queued",

@@ -34,6 +34,8 @@ from owner.services.idempotency import IdempotencyService
 from owner.services.inbound import InboundService
 from owner.services.labels import LabelService
 from owner.services.media import MediaService
+from owner.services.media_courier import MediaCourier
+from owner.services.message_courier import MessageCourier
 from owner.services.messages import MessageService
 from owner.services.notes import NoteService
 from owner.services.outbox_sweep import OutboxSweepService
@@ -100,6 +102,8 @@ class Services:
     inbound: InboundService
     labels: LabelService
     media: MediaService
+    media_courier: MediaCourier
+    message_courier: MessageCourier
     messages: MessageService
     notes: NoteService
     outbox_sweep: OutboxSweepService

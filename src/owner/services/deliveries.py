@@ -1,30 +1,43 @@
 """Hands queued messages to the provider, in order, exactly once, whatever breaks in between."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 from owner.db.database import Connection, Database
 from owner.logs import get_logger
 from owner.models.addresses import Address
-from owner.models.conversation import Conversation
 from owner.models.enums import ConsentSource
 from owner.models.errors import OutcomeUnknown, ProviderError, ProviderProblem
 from owner.models.event import PROVIDER, SYSTEM, Actor, NewEvent
 from owner.models.message import Message
 from owner.models.twilio_account import TwilioAccount
-from owner.repositories.contact_addresses import ContactAddressRepository
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.messages import MessageRepository
+from owner.repositories.outbox import OutboxRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.services.address_book import opt_out_address
-from owner.services.ports import Clock, Credentials, MessageGateway, OutboundMessage, SendRate, SentMessage
+from owner.services.ports import (
+    CircuitBreaker,
+    Clock,
+    Credentials,
+    MessageGateway,
+    OutboundMessage,
+    SendRate,
+    SentMessage,
+)
 from owner.services.twilio_accounts import TwilioService
 
 log = get_logger(__name__)
 
+CONNECTIONS: Final = 4  # of the pool at the same time: requests and other jobs need some too
+PATIENCE: Final = timedelta(milliseconds=250)  # a turn that comes so soon is waited for
 # Longer than a look-up (10 s) and a send (10 s) take at most, so that a live worker keeps its claim.
 CLAIM: Final = timedelta(seconds=25)
 FIRST_RETRY: Final = timedelta(seconds=2)
@@ -33,6 +46,9 @@ LONGEST_RETRY: Final = timedelta(minutes=5)
 GIVE_UP_AFTER: Final = timedelta(hours=24)  # a daily limit ends within that
 CREDENTIALS_RETRY: Final = timedelta(minutes=5)
 CLOCK_SKEW: Final = timedelta(minutes=2)  # between our clock and the provider's, when looking a message up
+
+
+Note: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,14 @@ class Attempt:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """When it is worth coming back; with `has_turn` the sender's turn at that time is taken already."""
+
+    after: timedelta
+    has_turn: bool = False
+
+
 class DeliveryService:
     """The outbox."""
 
@@ -58,76 +82,108 @@ class DeliveryService:
         gateway: MessageGateway,
         twilio: TwilioService,
         rate: SendRate,
+        breaker: CircuitBreaker,
     ) -> None:
         self.database = database
         self.clock = clock
         self.gateway = gateway
         self.twilio = twilio
         self.rate = rate
+        self.breaker = breaker
+        self._places = asyncio.Semaphore(CONNECTIONS)
 
-    async def deliver(self, owner_id: int, conv_id: int) -> timedelta | None:
+    async def deliver(self, owner_id: int, conv_id: int, *, has_turn: bool = False) -> Pause | None:
         """Send what waits in a conversation.
 
-        Returns after how long somebody has to come back, because a message waits for its next attempt or is in
-        another worker's hand; None when nothing waits.
+        Returns when somebody has to come back, because a message waits for its next attempt, its sender's turn or
+        its account, or is in another worker's hand; None when nothing waits.
         """
-        while True:
-            await self._wait_turn(owner_id, conv_id)
-            attempt = await self._claim(owner_id, conv_id)
-            if attempt is None:
+        async with self._transaction(owner_id) as connection:
+            step = await self._take_next(connection, conv_id, has_turn=has_turn)
+        while step is not None:
+            if isinstance(step, Attempt):
+                note, has_turn = await self._hand_over(step), False
+            elif step.has_turn and step.after <= PATIENCE:
+                await asyncio.sleep(step.after.total_seconds())
+                note, has_turn = None, True
+            else:
                 break
-            await self._hand_over(attempt)
-        async with self.database.owner(owner_id) as connection:
-            next_attempt_at = await MessageRepository(connection).find_next_attempt(conv_id)
-        return None if next_attempt_at is None else max(next_attempt_at - self.clock.now(), timedelta(0))
+            async with self._transaction(owner_id) as connection:
+                if note is not None:
+                    await note(connection)
+                step = await self._take_next(connection, conv_id, has_turn=has_turn)
+        return step
 
-    async def _wait_turn(self, owner_id: int, conv_id: int) -> None:
-        async with self.database.owner(owner_id) as connection:
-            conversation = await ConversationRepository(connection).get(conv_id)
-        await self.rate.wait_turn(str(Address(conversation.channel, conversation.our_address)))
+    @asynccontextmanager
+    async def _transaction(self, owner_id: int) -> AsyncIterator[Connection]:
+        """Many wait for the provider, few for the database: the others of this process need it too."""
+        async with self._places, self.database.owner(owner_id) as connection:
+            yield connection
 
-    async def _claim(self, owner_id: int, conv_id: int) -> Attempt | None:
-        """Take the next message in hand: committed before the provider hears of it."""
-        async with self.database.owner(owner_id) as connection:
-            messages = MessageRepository(connection)
-            now = self.clock.now()
-            message = await messages.claim_next_unsent(conv_id, now=now)
-            if message is None:
-                return None
-            conversation = await ConversationRepository(connection).get(conv_id)
-            since = message.unconfirmed_at
-            message.begin_attempt(at=now, claim_for=CLAIM)
-            await messages.save(message)
-            return await self._attempt(connection, message, conversation, since)
+    async def _take_next(
+        self, connection: Connection, conv_id: int, *, has_turn: bool
+    ) -> Attempt | Pause | None:
+        """Take the next message in hand; committed before the provider hears of it."""
+        head = await OutboxRepository(connection).load_head(conv_id)
+        if head is None:
+            return None
+        message, account_id, now = head.message, head.account.twilio_account_id, self.clock.now()
+        if message.waits_until() > now:
+            return Pause(message.waits_until() - now)
+        seconds = 0.0 if has_turn else self.rate.book(str(head.sender))
+        if seconds > 0:
+            return Pause(timedelta(seconds=seconds), has_turn=True)
+        if not self.breaker.admits(account_id):
+            return Pause(timedelta(seconds=self.breaker.rest_of(account_id)))
+        since = message.unconfirmed_at
+        message.begin_attempt(at=now, claim_for=CLAIM)
+        await MessageRepository(connection).save(message)
+        return Attempt(message, head.account, head.to, head.sender, since is not None, since=since or now)
 
-    async def _attempt(
-        self, connection: Connection, message: Message, conversation: Conversation, since: datetime | None
-    ) -> Attempt:
-        account = await TwilioAccountRepository(connection).get(conversation.twilio_account_id)
-        customer = Address(conversation.channel, conversation.customer_address)
-        known = await ContactAddressRepository(connection).find(customer)
-        return Attempt(
-            message,
-            account,
-            to=Address(customer.channel, known.reply_address) if known else customer,
-            sender=Address(conversation.channel, conversation.our_address),
-            may_be_sent_already=since is not None,
-            since=since or self.clock.now(),
-        )
-
-    async def _hand_over(self, attempt: Attempt) -> None:
-        """Give one message to the provider and note what came of it."""
+    async def _hand_over(self, attempt: Attempt) -> Note:
+        """Give one message to the provider; what came of it is to be noted."""
         try:
             credentials = self.twilio.credentials(attempt.account)
             sent = await self._find_sent(attempt, credentials) if attempt.may_be_sent_already else None
             sent = sent or await self.gateway.send(self._outbound(attempt), credentials)
         except OutcomeUnknown:
             after = max(_back_off(attempt.message), UNKNOWN_RETRY)
-            await self._note_retry(attempt, after=after, is_outcome_known=False)
+            note = partial(self._note_retry, attempt, after=after, is_outcome_known=False)
+            return self._after_silence(attempt, note)
         except ProviderError as refusal:
-            await self._note_refusal(attempt, refusal)
-        else:
-            await self._note_sent(attempt, sent)
+            note = partial(self._note_refusal, attempt, refusal)
+            return (self._after_silence if _is_silence(refusal) else self._after_answer)(attempt, note)
+        return self._after_answer(attempt, partial(self._note_sent, attempt, sent))
+
+    def _after_silence(self, attempt: Attempt, note: Note) -> Note:
+        """Tell once when the account has been silent too often."""
+        account_id = attempt.account.twilio_account_id
+        if not self.breaker.note_silence(account_id):
+            return note
+        log.warning("account_silent", owner_id=attempt.account.owner_id, twilio_account_id=account_id)
+        return _both(note, partial(self._note_silence, attempt.account, since=self.clock.now()))
+
+    def _after_answer(self, attempt: Attempt, note: Note) -> Note:
+        self.breaker.note_answer(attempt.account.twilio_account_id)
+        if attempt.account.degraded_at is None:
+            return note
+        log.info(
+            "account_answers",
+            owner_id=attempt.account.owner_id,
+            twilio_account_id=attempt.account.twilio_account_id,
+        )
+        return _both(note, partial(self._note_silence, attempt.account, since=None))
+
+    async def _note_silence(
+        self, account: TwilioAccount, connection: Connection, *, since: datetime | None
+    ) -> None:
+        is_new = await TwilioAccountRepository(connection).note_silence(
+            account.twilio_account_id, since=since
+        )
+        if is_new:
+            event_type = "channel.recovered" if since is None else "channel.degraded"
+            event = NewEvent(event_type, SYSTEM, data={"twilio_account_id": account.twilio_account_id})
+            await EventRepository(connection).add_all(account.owner_id, [event])
 
     async def _find_sent(self, attempt: Attempt, credentials: Credentials) -> SentMessage | None:
         """The message at the provider, if the attempt whose outcome is unknown did reach it."""
@@ -135,7 +191,7 @@ class DeliveryService:
             to=str(attempt.to), since=attempt.since - CLOCK_SKEW, credentials=credentials
         )
         alike = [sent for sent in candidates if _is_alike(sent, attempt.message)]
-        async with self.database.owner(attempt.message.owner_id) as connection:
+        async with self._transaction(attempt.message.owner_id) as connection:
             taken = await MessageRepository(connection).list_known_sids([sent.provider_sid for sent in alike])
         return next((sent for sent in alike if sent.provider_sid not in taken), None)
 
@@ -152,66 +208,71 @@ class DeliveryService:
             status_callback=self.twilio.status_url(attempt.account, msg_id=message.msg_id),
         )
 
-    async def _note_sent(self, attempt: Attempt, sent: SentMessage) -> None:
-        async with self.database.owner(attempt.message.owner_id) as connection:
-            message = await MessageRepository(connection).get(attempt.message.msg_id, for_update=True)
-            # A status callback may have told us the SID before the provider's own answer did.
-            if message.provider_sid is None:
-                message.confirm(sent.provider_sid, sent.status, at=self.clock.now())
-                await MessageRepository(connection).save(message)
-                await _record(connection, message, "message.accepted", PROVIDER)
-            if attempt.account.paused_at is not None:
-                await TwilioAccountRepository(connection).resume(attempt.account.twilio_account_id)
+    async def _note_sent(self, attempt: Attempt, sent: SentMessage, connection: Connection) -> None:
+        message = await MessageRepository(connection).get(attempt.message.msg_id, for_update=True)
+        # A status callback may have told us the SID before the provider's own answer did.
+        if message.provider_sid is None:
+            message.confirm(sent.provider_sid, sent.status, at=self.clock.now())
+            await MessageRepository(connection).save(message)
+            await _record(connection, message, "message.accepted", PROVIDER)
+        if attempt.account.paused_at is not None:
+            await TwilioAccountRepository(connection).resume(attempt.account.twilio_account_id)
         log.info("message_sent", **_ids(message), attempts=message.attempts)
 
-    async def _note_refusal(self, attempt: Attempt, refusal: ProviderError) -> None:
-        message = attempt.message
-        now = self.clock.now()
+    async def _note_refusal(self, attempt: Attempt, refusal: ProviderError, connection: Connection) -> None:
+        message, is_outcome_known = attempt.message, not attempt.may_be_sent_already
         if refusal.kind is ProviderProblem.CREDENTIALS:
-            await self._pause_account(attempt, refusal)
-            await self._note_retry(
-                attempt, after=CREDENTIALS_RETRY, is_outcome_known=not attempt.may_be_sent_already
-            )
-        elif not refusal.permanent and now - message.created_at < GIVE_UP_AFTER:
+            await self._pause_account(attempt, refusal, connection)
+            after = CREDENTIALS_RETRY
+        elif not refusal.permanent and self.clock.now() - message.created_at < GIVE_UP_AFTER:
             after = timedelta(seconds=refusal.retry_after) if refusal.retry_after else _back_off(message)
-            await self._note_retry(attempt, after=after, is_outcome_known=not attempt.may_be_sent_already)
         else:
-            await self._note_failure(attempt, refusal)
+            await self._note_failure(attempt, refusal, connection)
+            return
+        await self._note_retry(attempt, connection, after=after, is_outcome_known=is_outcome_known)
 
-    async def _note_retry(self, attempt: Attempt, *, after: timedelta, is_outcome_known: bool) -> None:
-        async with self.database.owner(attempt.message.owner_id) as connection:
-            message = await MessageRepository(connection).get(attempt.message.msg_id, for_update=True)
-            if message.provider_sid is None:
-                message.retry(at=self.clock.now(), after=after, is_outcome_known=is_outcome_known)
-                await MessageRepository(connection).save(message)
+    async def _note_retry(
+        self, attempt: Attempt, connection: Connection, *, after: timedelta, is_outcome_known: bool
+    ) -> None:
+        message = await MessageRepository(connection).get(attempt.message.msg_id, for_update=True)
+        if message.provider_sid is None and message.claimed_until == attempt.message.claimed_until:
+            message.retry(at=self.clock.now(), after=after, is_outcome_known=is_outcome_known)
+            await MessageRepository(connection).save(message)
         log.info("message_delayed", **_ids(message), attempts=message.attempts, seconds=after.total_seconds())
 
-    async def _note_failure(self, attempt: Attempt, refusal: ProviderError) -> None:
-        async with self.database.owner(attempt.message.owner_id) as connection:
-            now = self.clock.now()
-            message = await MessageRepository(connection).get(attempt.message.msg_id, for_update=True)
-            message.fail(at=now, error_code=refusal.provider_code, error_message=refusal.message)
-            await MessageRepository(connection).save(message)
-            await _record(connection, message, "message.failed", PROVIDER, error_code=refusal.provider_code)
-            if refusal.kind is ProviderProblem.OPTED_OUT:
-                await note_opt_out(connection, message, at=now, error_code=refusal.provider_code)
+    async def _note_failure(self, attempt: Attempt, refusal: ProviderError, connection: Connection) -> None:
+        now = self.clock.now()
+        message = await MessageRepository(connection).get(attempt.message.msg_id, for_update=True)
+        message.fail(at=now, error_code=refusal.provider_code, error_message=refusal.message)
+        await MessageRepository(connection).save(message)
+        await _record(connection, message, "message.failed", PROVIDER, error_code=refusal.provider_code)
+        if refusal.kind is ProviderProblem.OPTED_OUT:
+            await note_opt_out(connection, message, at=now, error_code=refusal.provider_code)
         log.info("message_failed", **_ids(message), error_code=refusal.provider_code)
 
-    async def _pause_account(self, attempt: Attempt, refusal: ProviderError) -> None:
-        async with self.database.owner(attempt.message.owner_id) as connection:
-            is_new = await TwilioAccountRepository(connection).pause(
-                attempt.account.twilio_account_id, reason=refusal.message, at=self.clock.now()
-            )
-            if is_new:
-                event = NewEvent(
-                    "channel.paused",
-                    SYSTEM,
-                    data={
-                        "twilio_account_id": attempt.account.twilio_account_id,
-                        "error_code": refusal.provider_code,
-                    },
-                )
-                await EventRepository(connection).add_all(attempt.message.owner_id, [event])
+    async def _pause_account(self, attempt: Attempt, refusal: ProviderError, connection: Connection) -> None:
+        account_id = attempt.account.twilio_account_id
+        is_new = await TwilioAccountRepository(connection).pause(
+            account_id, reason=refusal.message, at=self.clock.now()
+        )
+        if is_new:
+            facts = {"twilio_account_id": account_id, "error_code": refusal.provider_code}
+            event = NewEvent("channel.paused", SYSTEM, data=facts)
+            await EventRepository(connection).add_all(attempt.message.owner_id, [event])
+
+
+def _is_silence(refusal: ProviderError) -> bool:
+    """Whether no connection came about, so that nobody refused anything."""
+    is_unanswered = refusal.http_status is None and refusal.provider_code is None
+    return is_unanswered and refusal.kind is ProviderProblem.RETRY
+
+
+def _both(one: Note, other: Note) -> Note:
+    async def note(connection: Connection) -> None:
+        await one(connection)
+        await other(connection)
+
+    return note
 
 
 async def note_opt_out(

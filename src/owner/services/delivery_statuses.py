@@ -7,7 +7,6 @@ from owner.models.enums import DeliveryStatus
 from owner.models.event import PROVIDER, NewEvent
 from owner.models.message import Message, StatusCallback
 from owner.repositories.events import EventRepository
-from owner.repositories.jobs import JobRepository
 from owner.repositories.messages import MessageRepository
 from owner.services.deliveries import note_opt_out
 from owner.services.ports import Clock
@@ -68,11 +67,6 @@ class DeliveryStatusService:
             await self._tell(connection, message)
         if message.error_code == OPTED_OUT:
             await note_opt_out(connection, message, at=now, error_code=OPTED_OUT)
-        if is_proof_of_acceptance:
-            # The worker that sent it may be dead: somebody has to go on with what waits behind it.
-            await JobRepository(connection).enqueue(
-                "message_queued", owner_id=message.owner_id, conv_id=message.conv_id
-            )
 
     async def _tell(self, connection: Connection, message: Message) -> None:
         event = NewEvent(

@@ -110,7 +110,7 @@ class InboundService:
                 files = await repository.store(
                     [(arrival.owner.owner_id, arrival.changes) for arrival in new], now=now
                 )
-                await self._enqueue(connection, new, files)
+                await self._enqueue(connection, files)
                 await self._ask_customers(connection, new)
         return [_receipt(arrival) if arrival else None for arrival in arrivals]
 
@@ -130,20 +130,10 @@ class InboundService:
                     taken = await self.suppressions.take(connection, [customer])
                 arrival.known.suppression = taken.get(customer)
 
-    async def _enqueue(
-        self, connection: Connection, arrivals: Sequence[Arrival], files: Sequence[tuple[int, int]]
-    ) -> None:
+    async def _enqueue(self, connection: Connection, files: Sequence[tuple[int, int]]) -> None:
         """Leave to the worker what the customers' provider need not wait for, and only if there is something."""
         jobs = [
             ("media_arrived", {"owner_id": owner_id, "media_id": media_id}) for owner_id, media_id in files
-        ]
-        jobs += [
-            (
-                "message_queued",
-                {"owner_id": arrival.owner.owner_id, "conv_id": arrival.conversation.conv_id},
-            )
-            for arrival in arrivals
-            if arrival.says_goodbye
         ]
         if jobs:
             await JobRepository(connection).enqueue_all(jobs)

@@ -12,7 +12,6 @@ from owner.models.event import Actor
 from owner.models.message import Message, MessageCreate
 from owner.repositories.contact_addresses import ContactAddressRepository
 from owner.repositories.conversations import ConversationRepository
-from owner.repositories.jobs import JobRepository
 from owner.repositories.messages import MessageRepository
 
 
@@ -25,7 +24,7 @@ async def queue_message(
     at: datetime,
     is_farewell: bool = False,
 ) -> Message:
-    """Store a message as QUEUED and ask a worker to send it. The conversation's row is locked by the caller.
+    """Store a message as QUEUED, where workers find it. The conversation's row is locked by the caller.
 
     A farewell is no activity: it keeps nothing alive and answers nobody.
 
@@ -78,9 +77,6 @@ async def queue_message(
         **times,
     )
     await ConversationRepository(connection).save(conversation)
-    await JobRepository(connection).enqueue(
-        "message_queued", owner_id=conversation.owner_id, conv_id=conversation.conv_id
-    )
     return message
 
 

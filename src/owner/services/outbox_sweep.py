@@ -1,4 +1,4 @@
-"""Finds work that lost its job: the crash between a commit and a job, the worker that died."""
+"""Finds files that lost their job: the crash between a commit and a job, the worker that died."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ BATCH: Final = 500
 
 
 class OutboxSweepService:
-    """Gives every message that waits, and every file, a job again."""
+    """Gives every file that waits a job again; messages need none."""
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self.database = database
@@ -22,10 +22,7 @@ class OutboxSweepService:
         now = self.clock.now()
         async with self.database.system() as connection:
             directory, jobs = Directory(connection), JobRepository(connection)
-            conversations = await directory.unsent_conversations(now=now, limit=BATCH)
-            for owner_id, conv_id in conversations:
-                await jobs.enqueue("message_queued", owner_id=owner_id, conv_id=conv_id)
             files = await directory.pending_media(now=now, limit=BATCH)
             for owner_id, media_id in files:
                 await jobs.enqueue("media_arrived", owner_id=owner_id, media_id=media_id)
-        return len(conversations) + len(files)
+        return len(files)

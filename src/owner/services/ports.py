@@ -179,7 +179,26 @@ class Mailer(Protocol):
 class SendRate(Protocol):
     """Keeps each sender below its rate."""
 
-    async def wait_turn(self, sender: str) -> None: ...
+    def book(self, sender: str) -> float:
+        """Take the sender's next turn; how many seconds it is until then."""
+
+
+class CircuitBreaker(Protocol):
+    """Keeps calls from accounts for which the provider does not answer, but for one that tries now and then."""
+
+    def admits(self, account_id: int) -> bool:
+        """Whether a call may go out now; if it is the one that tries, its outcome has to be noted."""
+
+    def rest_of(self, account_id: int) -> float:
+        """For how many seconds no call may go out."""
+
+    def resting(self) -> list[int]:
+        """The accounts that nothing may be sent for now."""
+
+    def note_answer(self, account_id: int) -> None: ...
+
+    def note_silence(self, account_id: int) -> bool:
+        """Note a call without an answer; whether that was the one which was too many."""
 
 
 class WebhookSender(Protocol):

@@ -154,6 +154,7 @@ class TwilioSettingsService:
             status_url=self.twilio.status_url(account),
             paused_at=account.paused_at,
             paused_reason=account.paused_reason,
+            degraded_at=account.degraded_at,
             reconciled_until=account.reconciled_until,
             drifted_at=account.drifted_at,
             created_at=account.created_at,

@@ -12,20 +12,17 @@ from owner.models.one_time_link import LinkPurpose
 from owner.services.catalog import Services
 
 Job = Callable[..., Awaitable[None]]
-SHORTEST_DELAY: Final = timedelta(milliseconds=100)
 STORE_RETRY: Final = timedelta(minutes=1)
 
 
-async def message_queued(services: Services, *, owner_id: int, conv_id: int) -> None:
-    """Send what waits in a conversation; come back when the first of it may be tried again."""
-    again = await services.deliveries.deliver(owner_id, conv_id)
-    if again is not None:
-        raise RetryRequested(delay=max(again, SHORTEST_DELAY), reason="waits for its next attempt")
+async def message_queued(services: Services, **_ids: int) -> None:
+    """Look for messages to send. The former version asks for it; what is queued now is found without a job."""
+    services.message_courier.wake()
 
 
 async def media_arrived(services: Services, *, owner_id: int, media_id: int) -> None:
-    """Fetch a file of a message."""
-    await services.media.fetch(owner_id, media_id)
+    """Have a file of a message fetched, without holding one of the queue's places meanwhile."""
+    services.media_courier.take(owner_id, media_id)
 
 
 async def password_reset_asked(services: Services, *, email_hash: str) -> None:
@@ -65,7 +62,7 @@ async def conversations_due(services: Services) -> None:
 
 
 async def outbox_due(services: Services) -> None:
-    """Give work that lost its job a new one."""
+    """Give files that lost their job a new one."""
     await services.outbox_sweep.sweep()
 
 

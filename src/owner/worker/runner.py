@@ -35,7 +35,9 @@ async def run_worker(services: Services, *, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_run_jobs(services, stop))
         group.create_task(services.event_follower.run(stop))
-        # Not as jobs: a job holds one of the queue's places, and endpoints that don't answer would take them all.
+        # Not as jobs: a job holds one of the queue's places, and whoever doesn't answer would take them all.
+        group.create_task(services.message_courier.run(stop))
+        group.create_task(services.media_courier.run(stop))
         group.create_task(services.webhook_courier.run(stop))
 
 

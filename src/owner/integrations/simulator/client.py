@@ -77,11 +77,13 @@ class SimulatorClient:
         *,
         count: int | None = 1,
         to: str | None = None,
+        account_sid: str | None = None,
         delay: float | None = None,
         error_code: int | None = None,
     ) -> None:
         """Arm a fault for the next `count` creates (None: until cleared); see `faults.py` for the kinds."""
-        fault = {"kind": kind, "count": count, "to": to, "delay": delay, "error_code": error_code}
+        whose = {"to": to, "account_sid": account_sid}
+        fault = {"kind": kind, "count": count, **whose, "delay": delay, "error_code": error_code}
         await self._ask("POST", "/faults", fault)
 
     async def faults(self) -> list[dict[str, Any]]:

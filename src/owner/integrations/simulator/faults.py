@@ -61,6 +61,7 @@ class Fault(BaseModel):
     kind: FaultKind
     count: PositiveInt | None = 1  # strikes left; None until cleared
     to: str | None = None
+    account_sid: str | None = None
     delay: NonNegativeFloat | None = None
     error_code: PositiveInt | None = None
     hits: int = 0
@@ -83,21 +84,22 @@ class Fault(BaseModel):
 class FaultBoard:
     armed: list[Fault] = field(default_factory=list)
 
-    def take(self, kinds: frozenset[FaultKind], recipient: str) -> Fault | None:
+    def take(self, kinds: frozenset[FaultKind], recipient: str, account_sid: str) -> Fault | None:
         """The first armed fault of these kinds that matches, counted as a strike."""
         for fault in self.armed:
-            if fault.kind in kinds and fault.to in (None, recipient):
+            is_theirs = fault.to in (None, recipient) and fault.account_sid in (None, account_sid)
+            if fault.kind in kinds and is_theirs:
                 self._strike(fault)
                 return fault
         return None
 
-    def take_callbacks(self, recipient: str) -> dict[FaultKind, float]:
+    def take_callbacks(self, recipient: str, account_sid: str) -> dict[FaultKind, float]:
         """Every kind of callback fault that matches, with its delay in seconds."""
-        struck = ((kind, self.take(frozenset({kind}), recipient)) for kind in CALLBACKS)
+        struck = ((kind, self.take(frozenset({kind}), recipient, account_sid)) for kind in CALLBACKS)
         return {kind: fault.seconds for kind, fault in struck if fault is not None}
 
-    async def slow_down(self, recipient: str) -> None:
-        if fault := self.take(frozenset({FaultKind.LATENCY}), recipient):
+    async def slow_down(self, recipient: str, account_sid: str) -> None:
+        if fault := self.take(frozenset({FaultKind.LATENCY}), recipient, account_sid):
             await asyncio.sleep(fault.seconds)
 
     def listing(self) -> list[dict[str, Any]]:

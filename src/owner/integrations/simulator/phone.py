@@ -29,7 +29,7 @@ async def write(
     message = world.store.messages.get(writing.message_sid or "")
     if message is None:
         message = _receive(world, account, customer, writing, base_url)
-    if world.faults.take(frozenset({FaultKind.WEBHOOK_LOST}), writing.to):
+    if world.faults.take(frozenset({FaultKind.WEBHOOK_LOST}), writing.to, account.sid):
         return message, None
     return message, await _post(world, account, message)
 

@@ -29,8 +29,8 @@ OUTSIDE_WINDOW: Final = 63016
 
 async def create_message(request: Request) -> Response:
     world, account, form = world_of(request), account_of(request), await form_of(request)
-    await world.faults.slow_down(form["To"])
-    fault = world.faults.take(ANSWERS, form["To"])
+    await world.faults.slow_down(form["To"], account.sid)
+    fault = world.faults.take(ANSWERS, form["To"], account.sid)
     if fault is not None and fault.kind in BEFORE_ACCEPTING:
         return await _misbehave(request, fault)
     message = _compose(world.store, account, form)
@@ -142,6 +142,7 @@ def _delivery_error(store: Store, message: Message, fault: Fault | None) -> int 
 
 
 async def _accept(world: World, message: Message) -> None:
-    tricks = world.faults.take_callbacks(message.recipient) if world.faults.armed else {}
+    board = world.faults
+    tricks = board.take_callbacks(message.recipient, message.account_sid) if board.armed else {}
     world.store.add(message)
     await world.carrier.accept(message, tricks)

@@ -4,6 +4,7 @@ from owner.db.revision import run_sql
 
 revision = "0019"
 down_revision = "0018"
+serves = "0018"
 
 
 def upgrade() -> None:
