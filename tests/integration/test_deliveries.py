@@ -154,6 +154,31 @@ async def test_a_message_whose_outcome_is_unknown_is_looked_up_before_it_is_sent
     assert message.unconfirmed_at is None
 
 
+async def test_a_worker_that_stood_still_for_longer_than_its_claim_sends_nothing(
+    thread: Thread, gateway: FakeGateway, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one may have taken the message in hand meanwhile, looked it up in vain, and sent it."""
+    await thread.write("Olá")
+    gateway.answers = [OutcomeUnknown()]
+    await thread.deliver()
+    clock.turn(minutes=1)
+
+    async def stand_still(**_sought: object) -> list[SentMessage]:
+        clock.turn(seconds=20)
+        return []
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway, "list_sent", stand_still)
+        again = await thread.deliver()
+    sent_meanwhile = gateway.sent_to(thread.customer)
+    clock.turn(minutes=1)
+    await thread.deliver()
+
+    assert again is not None
+    assert sent_meanwhile == []
+    assert gateway.sent_to(thread.customer) == ["Olá"]
+
+
 async def test_an_earlier_message_with_the_same_words_is_not_taken_for_the_lost_one(
     thread: Thread, gateway: FakeGateway, clock: TurnableClock
 ) -> None:

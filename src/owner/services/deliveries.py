@@ -40,6 +40,7 @@ CONNECTIONS: Final = 4  # of the pool at the same time: requests and other jobs 
 PATIENCE: Final = timedelta(milliseconds=250)  # a turn that comes so soon is waited for
 # Longer than a look-up (10 s) and a send (10 s) take at most, so that a live worker keeps its claim.
 CLAIM: Final = timedelta(seconds=25)
+SENT_WITHIN: Final = timedelta(seconds=10)
 FIRST_RETRY: Final = timedelta(seconds=2)
 UNKNOWN_RETRY: Final = timedelta(seconds=10)  # a message that Twilio took late should be in its list by then
 LONGEST_RETRY: Final = timedelta(minutes=5)
@@ -145,6 +146,11 @@ class DeliveryService:
         try:
             credentials = self.twilio.credentials(attempt.account)
             sent = await self._find_sent(attempt, credentials) if attempt.may_be_sent_already else None
+            if sent is None and self._may_be_in_another_hand(attempt):
+                is_outcome_known = not attempt.may_be_sent_already
+                return partial(
+                    self._note_retry, attempt, after=FIRST_RETRY, is_outcome_known=is_outcome_known
+                )
             sent = sent or await self.gateway.send(self._outbound(attempt), credentials)
         except OutcomeUnknown:
             after = max(_back_off(attempt.message), UNKNOWN_RETRY)
@@ -154,6 +160,11 @@ class DeliveryService:
             note = partial(self._note_refusal, attempt, refusal)
             return (self._after_silence if _is_silence(refusal) else self._after_answer)(attempt, note)
         return self._after_answer(attempt, partial(self._note_sent, attempt, sent))
+
+    def _may_be_in_another_hand(self, attempt: Attempt) -> bool:
+        """Whether this process stood still for so long that its claim could end before the provider has answered."""
+        claimed_until = attempt.message.claimed_until
+        return claimed_until is not None and self.clock.now() > claimed_until - SENT_WITHIN
 
     def _after_silence(self, attempt: Attempt, note: Note) -> Note:
         """Tell once when the account has been silent too often."""
