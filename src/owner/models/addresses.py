@@ -1,5 +1,6 @@
 """Addresses of people and companies: one canonical form whatever way they were written."""
 
+import re
 from typing import Final, NamedTuple
 
 import phonenumbers
@@ -11,6 +12,7 @@ _PREFIXES: Final = {"whatsapp": Channel.WHATSAPP, "messenger": Channel.MESSENGER
 _BRAZIL: Final = 55
 _BRAZILIAN_MOBILE_LENGTH: Final = 11  # area code (2), ninth digit, number (8)
 _MAXIMUM_LENGTH: Final = 255
+_NUMBER: Final = re.compile(r"\+[0-9 ().\u00a0/-]*[0-9][0-9 ().\u00a0/-]*")
 _SHORT_CODES: Final = range(3, 9)  # digits of the short codes of the world
 
 
@@ -43,8 +45,8 @@ def canonical(address: Address) -> Address:
     Brazilian mobile numbers have nine digits since 2016, but WhatsApp ids of older accounts still come
     without the ninth: both are the same person.
     """
-    if not address.value.startswith("+"):
-        return address
+    if not _NUMBER.fullmatch(address.value):
+        return address  # a name, or an id: of two that differ anywhere each is somebody
     digits = "".join(character for character in address.value if character.isdigit())
     return Address(address.channel, f"+{_with_ninth_digit(digits)}")
 

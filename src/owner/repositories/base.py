@@ -3,6 +3,7 @@
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 import asyncpg
@@ -173,13 +174,25 @@ def read_position(cursor: str, list_name: str) -> list[Any]:
     return position
 
 
+def read_moment(text: object) -> datetime:
+    """A moment in a position; raises `InvalidCursor` for one that Postgres could not hold either."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as problem:
+        raise InvalidCursor(field="cursor") from problem
+    raise InvalidCursor(field="cursor")
+
+
 def _read(cursor: str, list_name: str) -> object:
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         position: object = from_json(raw[4:])
     except (ValueError, UnicodeEncodeError) as problem:
         raise InvalidCursor(field="cursor") from problem
-    if _sum(raw[4:], list_name) != raw[:4]:
+    # The sum is no secret: whoever makes one up may put anything into it, also what Postgres can't compare with.
+    if _sum(raw[4:], list_name) != raw[:4] or b"\\u0000" in raw:
         raise InvalidCursor(field="cursor")
     return position
 

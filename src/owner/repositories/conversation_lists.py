@@ -12,7 +12,7 @@ from owner.models.entity import LARGEST_ID, Page
 from owner.models.enums import Priority
 from owner.models.errors import InvalidCursor
 from owner.models.lifecycle import OPEN
-from owner.repositories.base import page_of, read_position, write_cursor
+from owner.repositories.base import page_of, read_moment, read_position, write_cursor
 
 _URGENCY: Final = (Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW)
 
@@ -207,9 +207,8 @@ def _write_place(last: Conversation, sort: ConversationSort) -> str:
 def read_place(cursor: str, sort: ConversationSort) -> Place:
     try:
         urgency, moment, conv_id = read_position(cursor, _name(sort))
-        place = Place(urgency, datetime.fromisoformat(moment), conv_id)
+        place = Place(urgency, read_moment(moment), conv_id)
         is_ours = place.urgency in range(len(_URGENCY)) and 0 <= place.conv_id <= LARGEST_ID
-        is_ours = is_ours and place.moment.tzinfo is not None
     except (ValueError, TypeError) as problem:
         raise InvalidCursor(field="cursor") from problem
     if not is_ours:

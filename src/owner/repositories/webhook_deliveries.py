@@ -13,6 +13,7 @@ from owner.repositories.base import (
     BaseRepository,
     page_of,
     read_cursor,
+    read_moment,
     read_position,
     write_cursor,
 )
@@ -289,10 +290,7 @@ def listing(
 def _position(cursor: str) -> tuple[datetime, int]:
     match read_position(cursor, _LIST):
         case [str(created_at), int(delivery_id)] if 0 <= delivery_id < 2**63:
-            try:
-                return datetime.fromisoformat(created_at), delivery_id
-            except ValueError:
-                pass
+            return read_moment(created_at), delivery_id
     raise InvalidCursor(field="cursor")
 
 
