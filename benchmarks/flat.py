@@ -84,7 +84,9 @@ def fill(server: EmbeddedServer, messages: int) -> None:
         migrate.upgrade(url_of(server, "tenants", "owner_admin"), application_role="owner_service")
         make_tenants(server, "tenants", count=Size.owners)
     for name, size in (("small", SMALL), ("large", messages)):
-        if name not in there:
+        if name in there:
+            migrate.upgrade(url_of(server, name, "owner_admin"), application_role="owner_service")
+        else:
             begun = time.monotonic()
             create_database(server, name, template="tenants")
             Filling(server, name, Size(size), tells=out.print).fill()
