@@ -152,21 +152,29 @@ def secret_keys(settings: Settings) -> list[str]:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, *, clock: Clock | None = None, is_lasting: bool = False
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    is_lasting: bool = False,
+    may_be_away: bool = False,
 ) -> AsyncIterator[Services]:
     """The use cases over a pool of connections, after the database was found fit for them.
 
-    A process that `is_lasting` has one connection more, by which such processes tell each other what is new.
+    A process that `is_lasting` has one connection more, by which such processes tell each other what is new. Where
+    somebody has found the database fit before, it `may_be_away` now: it is waited for in the background.
 
     Raises:
         DatabaseUnavailable, SchemaOutdated, UnsafeDatabaseRole, Misconfigured: what to do is in the message.
     """
     box = FernetBox(secret_keys(settings))
-    database = await Database.connect(application_url(settings), pool_size=settings.database_pool_size)
+    database = await Database.connect(
+        application_url(settings), pool_size=settings.database_pool_size, may_be_away=may_be_away
+    )
     gateway = late.gateway(settings.twilio_api_url)
     try:
-        await database.refuse_other_schema()
-        await database.refuse_unsafe_role()
+        if not database.is_away:
+            await database.refuse_other_schema()
+            await database.refuse_unsafe_role()
         services = wire(settings, database, gateway, box, clock or SystemClock())
         try:
             async with database.notices.connected(listen_url(settings)) if is_lasting else nullcontext():

@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from multiprocessing.process import BaseProcess
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.types import ASGIApp
 
@@ -17,6 +17,9 @@ from owner.bootstrap import open_services
 from owner.logs import configure_logging
 from owner.services.catalog import Services
 from owner.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from owner.api.shutdown import Draining
 
 OBJECTS_BETWEEN_COLLECTIONS: Final = (
     10_000  # a webhook leaves a few dozen; Python's own 700 look every few requests
@@ -26,20 +29,21 @@ OBJECTS_BETWEEN_COLLECTIONS: Final = (
 def create_app() -> ASGIApp:
     """The application as uvicorn's workers make it, from the environment."""
     from owner.api.app import create_api
+    from owner.api.shutdown import Draining
 
     end_with_parent()
     settings = get_settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format)
-    return create_api(lambda: _serving(settings))
+    draining = Draining(seconds=settings.drain_seconds)
+    return create_api(lambda: _serving(settings, draining), draining=draining)
 
 
 @asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[Services]:
-    async with open_services(settings, is_lasting=True) as services:
-        from owner.api.shutdown import ending_on_signal
-
+async def _serving(settings: Settings, draining: "Draining") -> AsyncIterator[Services]:
+    """A process that takes the place of one that was killed must not end them all because the database is away."""
+    async with open_services(settings, is_lasting=True, may_be_away=True) as services:
         leave_start_up_alone()
-        with ending_on_signal(services.event_streams.end):
+        with draining.on_signal(services.event_streams.end):
             yield services
 
 

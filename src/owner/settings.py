@@ -54,6 +54,7 @@ class Settings(BaseSettings):
         default=250, ge=0
     )  # event streams open in one process, of a key or person
     streams_per_owner: int = Field(default=1_000, ge=0)
+    drain_seconds: float = Field(default=1.0, ge=0)  # between SIGTERM and the end of listening
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
 

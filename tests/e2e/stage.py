@@ -39,16 +39,30 @@ RETRIES = (
 )
 
 
-class Program:
-    """One `owner …` process."""
+# What systemd does for a unit with a socket: descriptor 3 is the socket, and the environment says for whom.
+_HAND_DOWN = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.executable, [sys.executable, "-m", "owner", *sys.argv[2:]])
+"""
 
-    def __init__(self, *arguments: str, env: dict[str, str], folder: Path) -> None:
+
+class Program:
+    """One `owner …` process; `listener` is a socket that it is handed down."""
+
+    def __init__(
+        self, *arguments: str, env: dict[str, str], folder: Path, listener: socket.socket | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / f"{arguments[0]}-{uuid4().hex[:8]}.log"
         outside = {name: value for name, value in os.environ.items() if not name.startswith("OWNER_")}
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "owner", *arguments],
+                [sys.executable, "-m", "owner", *arguments]
+                if listener is None
+                else [sys.executable, "-c", _HAND_DOWN, str(listener.fileno()), *arguments],
+                pass_fds=() if listener is None else (listener.fileno(),),
                 env={**outside, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **env},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
@@ -119,8 +133,8 @@ class Stage:
     def url(self) -> str:
         return self.services.public_url
 
-    def start(self, *arguments: str) -> Program:
-        program = Program(*arguments, env=self.env, folder=self.folder)
+    def start(self, *arguments: str, listener: socket.socket | None = None, **env: str) -> Program:
+        program = Program(*arguments, env=self.env | env, folder=self.folder, listener=listener)
         self.programs.append(program)
         return program
 

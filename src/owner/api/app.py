@@ -44,6 +44,7 @@ from owner.api import (
 from owner.api.errors import install_error_handlers
 from owner.api.middleware import DeclaredSize, RequestId, WebhookPatience
 from owner.api.openapi import describe, operation_name
+from owner.api.shutdown import ConnectionClose, Draining
 from owner.services.catalog import Services
 
 REST: Final = (  # one per line, in the order of the API's page
@@ -83,13 +84,16 @@ errors are `application/problem+json` with a stable `code`; lists are `{"items":
 """
 
 
-def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> FastAPI:
+def create_api(
+    connect: Callable[[], AbstractAsyncContextManager[Services]], *, draining: Draining | None = None
+) -> FastAPI:
     """The application; `connect` opens the use cases for as long as it runs."""
+    draining = draining or Draining()
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Services]]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, object]]:
         async with connect() as services:
-            yield {"services": services}
+            yield {"services": services, "draining": draining}
 
     app = FastAPI(
         title="Owner",
@@ -106,6 +110,7 @@ def create_api(connect: Callable[[], AbstractAsyncContextManager[Services]]) -> 
     app.add_middleware(DeclaredSize, max_body_size=MAXIMUM_BODY)
     app.add_middleware(WebhookPatience)
     app.add_middleware(RequestId)
+    app.add_middleware(ConnectionClose, draining=draining)
     # First and not as a router of their own: routes are tried one after the other, and most requests are webhooks.
     app.router.routes[:0] = webhooks.router.routes
     for nouns in REST:

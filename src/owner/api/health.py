@@ -1,16 +1,20 @@
 """Whether the product works."""
 
 from http import HTTPStatus
+from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from owner.api.dependencies import UseCases
 from owner.models.entity import DTO
-from owner.models.errors import DatabaseUnavailable
+from owner.models.errors import Unavailable
+from owner.models.outage_errors import DatabaseBusy, DatabaseRefused, DatabaseTooSlow
 from owner.services.health import Health
 
 router = APIRouter()
+
+_PROBLEMS: Final = {DatabaseBusy: "busy", DatabaseTooSlow: "too slow", DatabaseRefused: "refuses us"}
 
 
 class HealthResponse(DTO):
@@ -42,16 +46,23 @@ class HealthResponse(DTO):
 
 
 @router.get("/health", tags=["health"], responses={503: {"model": HealthResponse}})
-async def get_health(services: UseCases, response: Response) -> HealthResponse:
-    """200 while messages can be taken in; 503 without a database or with another schema."""
+async def get_health(services: UseCases, request: Request, response: Response) -> HealthResponse:
+    """200 while messages can be taken in; 503 without a database, with another schema, and once the process ends."""
     try:
-        health = await services.health.check()
-    except DatabaseUnavailable:
+        answer = HealthResponse.of(await services.health.check())
+    except Unavailable as problem:
+        answer = HealthResponse(status="unavailable", database=_PROBLEMS.get(type(problem), "unreachable"))
+    if request.state.draining.has_begun:
+        answer = answer.model_copy(update={"status": "stopping"})
+    if answer.status != "ok":
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-        return HealthResponse(status="unavailable", database="unreachable")
-    if not health.schema.is_fit:
-        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    return HealthResponse.of(health)
+    return answer
+
+
+@router.get("/health/live", tags=["health"])
+async def get_life() -> dict[str, str]:
+    """200 while the process runs, whatever the database does: what restarts processes must ask for this."""
+    return {"status": "ok"}
 
 
 @router.get("/webhooks/twilio/health", tags=["webhooks"])

@@ -6,7 +6,7 @@ import typer
 import uvicorn
 
 from owner.cli.context import out
-from owner.cli.serve import refuse_taken_port
+from owner.cli.serve import bound_socket
 from owner.integrations.simulator import create_simulator
 
 
@@ -17,12 +17,9 @@ def simulator(
     callback_delay: Annotated[float, typer.Option(help="Seconds between status callbacks.", min=0)] = 0.3,
 ) -> None:
     """Run a simulated Twilio; point OWNER_TWILIO_API_URL at it."""
-    refuse_taken_port(host, port)
+    listening = bound_socket(host, port)
     out.print(f"A simulated Twilio listens on http://{host}:{port}; its controls are below /simulator.")
-    uvicorn.run(
-        create_simulator(callback_delay=callback_delay),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
+    config = uvicorn.Config(
+        create_simulator(callback_delay=callback_delay), log_config=None, access_log=False
     )
+    uvicorn.Server(config).run(sockets=[listening])

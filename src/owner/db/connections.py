@@ -69,7 +69,8 @@ class Connections:
     """A pool of asyncpg, and what it takes to never wait for it for long."""
 
     def __init__(self, url: str, *, size: int) -> None:
-        self.pulse = Pulse(self._ping, on_away=self._drop_all)
+        self.pulse = Pulse(self._ping)
+        self.pulse.when_away(self._drop_all)
         self._url = url
         self._open: set[asyncpg.Connection[asyncpg.Record]] = set()
         self._waiting: set[asyncio.Timeout] = set()
@@ -85,10 +86,15 @@ class Connections:
             server_settings={"application_name": "owner", "timezone": "UTC"},
         )
 
-    async def open(self) -> None:
-        """Make the first connection; raises whatever stands in the way."""
+    async def open(self, *, may_be_away: bool = False) -> None:
+        """Make the first connection; raises whatever stands in the way, unless the database may be away now."""
         await self.pool
-        await self.pool.release(await self.pool.acquire(timeout=_CONNECTS_WITHIN))
+        try:
+            await self.pool.release(await self.pool.acquire(timeout=_CONNECTS_WITHIN))
+        except _LOST as problem:
+            if not may_be_away or type(meaning_of(problem)) not in {DatabaseUnavailable, DatabaseTooSlow}:
+                raise
+            self.pulse.note_away(problem)
 
     async def aclose(self) -> None:
         """Wait for those who still use a connection, but not for long."""

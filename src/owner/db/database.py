@@ -72,18 +72,18 @@ class Database:
 
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
-        self.notices = Notices()
+        self.notices = Notices(connections.pulse)
 
     @classmethod
-    async def connect(cls, url: str, *, pool_size: int = 10) -> "Database":
-        """Open the pool.
+    async def connect(cls, url: str, *, pool_size: int = 10, may_be_away: bool = False) -> "Database":
+        """Open the pool; a database that `may_be_away` is waited for in the background.
 
         Raises:
             DatabaseUnavailable: nobody answers at the URL, or it doesn't let us in.
         """
         try:
             connections = Connections(url, size=pool_size)
-            await connections.open()
+            await connections.open(may_be_away=may_be_away)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
             raise DatabaseUnavailable(
                 f"The database can't be reached ({problem}). Is it running, and is OWNER_DATABASE_URL right?"
@@ -93,6 +93,21 @@ class Database:
     @property
     def pool(self) -> "asyncpg.Pool[asyncpg.Record]":
         return self.connections.pool
+
+    @property
+    def is_away(self) -> bool:
+        return self.connections.pulse.is_away
+
+    async def until_back(self, *, or_until: asyncio.Event) -> None:
+        """Wait until the database can be reached, or until the event is set; not at all where it can be."""
+        if not self.is_away:
+            return
+        ends = [asyncio.create_task(one) for one in (self.connections.pulse.until_back(), or_until.wait())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
 
     async def close(self) -> None:
         await self.connections.aclose()

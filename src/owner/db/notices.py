@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
+from owner.db.pulse import Pulse
 from owner.logs import get_logger
 
 log = get_logger(__name__)
@@ -24,6 +25,7 @@ _UNREACHABLE: Final = (TimeoutError, OSError, ValueError, asyncpg.PostgresError,
 
 Hear: TypeAlias = Callable[[Collection[int]], None]
 Forget: TypeAlias = Callable[[], None]
+Relay: TypeAlias = Callable[[str], None]
 
 
 class Notices:
@@ -34,7 +36,12 @@ class Notices:
     `hears_changes`; whoever remembers something forgets it then, and whenever that begins anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pulse: Pulse | None = None) -> None:
+        self._pulse = pulse
+        if pulse is not None:
+            pulse.when_away(self._drop)
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._relays: dict[str, Relay] = {}
         self._hearers: set[Hear] = set()
         self._forgetters: list[Forget] = []
         self.hears_changes = False
@@ -68,6 +75,14 @@ class Notices:
         for forget in self._forgetters:
             forget()
 
+    async def relay(self, channel: str, relay: Relay) -> None:
+        """Hand on what is said on another channel, in place of whom it was handed to before."""
+        is_new = channel not in self._relays
+        self._relays[channel] = relay
+        if is_new and self._connection is not None:
+            with contextlib.suppress(*_UNREACHABLE):  # the next connection listens to it
+                await self._connection.add_listener(channel, self._hand_on)
+
     @asynccontextmanager
     async def connected(self, url: str) -> AsyncIterator[None]:
         """Exchange notices with other processes; begins and goes on in the background, whatever the database does."""
@@ -87,10 +102,14 @@ class Notices:
             try:
                 await self._exchange(url)
             except _UNREACHABLE as problem:
-                log.warning("notices_lost", problem=type(problem).__name__)
+                if self._pulse is None or not self._pulse.is_away:
+                    log.warning("notices_lost", problem=type(problem).__name__)
             rest = 1.0 if self.is_connected else min(rest * 2, LONGEST_REST)
             self.is_connected = self.hears_changes = False
-            await asyncio.sleep(rest)
+            if self._pulse is not None and self._pulse.is_away:
+                await self._pulse.until_back()
+            else:
+                await asyncio.sleep(rest)
 
     async def _exchange(self, url: str) -> None:
         """Send and hear until the connection is lost."""
@@ -104,6 +123,9 @@ class Notices:
             await connection.add_listener(
                 CHANGES, lambda _connection, pid, *_: self._hear_change(pid == own_pid)
             )
+            for channel in tuple(self._relays):
+                await connection.add_listener(channel, self._hand_on)
+            self._connection = connection
             self.is_connected = True
             await connection.execute(
                 f"SELECT pg_notify('{CHANGES}', '')"
@@ -111,7 +133,16 @@ class Notices:
             while True:
                 await self._send_unsent(connection)
         finally:
+            self._connection = None
             connection.terminate()
+
+    def _drop(self) -> None:
+        """A connection to a database that is away hears nothing, and does not know it."""
+        if self._connection is not None:
+            self._connection.terminate()
+
+    def _hand_on(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._relays[channel](str(payload))
 
     async def _send_unsent(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         try:

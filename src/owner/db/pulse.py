@@ -25,9 +25,9 @@ class Pulse:
     who wait are let go at once, and until it is back nobody begins to wait.
     """
 
-    def __init__(self, ping: Ping, *, on_away: Callable[[], None]) -> None:
+    def __init__(self, ping: Ping) -> None:
         self._ping = ping
-        self._on_away = on_away
+        self._on_away: list[Callable[[], None]] = []
         self._back = asyncio.Event()
         self._back.set()
         self._task: asyncio.Task[None] | None = None
@@ -38,6 +38,10 @@ class Pulse:
     @property
     def is_away(self) -> bool:
         return not self._back.is_set()
+
+    def when_away(self, let_go: Callable[[], None]) -> None:
+        """Call this the moment it is away; it must neither wait nor fail."""
+        self._on_away.append(let_go)
 
     def heard(self) -> None:
         """Somebody had an answer."""
@@ -63,7 +67,8 @@ class Pulse:
         self._back.clear()
         self._away_since, self._refused = monotonic(), 0
         log.error("database_away", problem=type(problem).__name__)
-        self._on_away()
+        for let_go in self._on_away:
+            let_go()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
         self._start(self._look_until_back())

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from owner.models.errors import InvalidInput
+from owner.models.outage_errors import MediaStoreUnavailable
 
 
 class DiskMediaStore:
@@ -15,7 +16,10 @@ class DiskMediaStore:
         self.folder = folder
 
     async def put(self, key: str, content: bytes) -> None:
-        await asyncio.to_thread(self._write, self._path(key), content)
+        try:
+            await asyncio.to_thread(self._write, self._path(key), content)
+        except OSError as problem:
+            raise MediaStoreUnavailable(f"The file can't be kept now: {problem.strerror}.") from problem
 
     async def get(self, key: str) -> bytes | None:
         try:

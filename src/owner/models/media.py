@@ -51,6 +51,11 @@ class Media(Entity):
             self.status = MediaStatus.FAILED
         return self.status is MediaStatus.PENDING
 
+    def postpone(self, error: str, *, at: datetime) -> None:
+        """It could not be kept, which is no fault of its provider's: it may be tried any number of times."""
+        self.error = error
+        self.updated_at = at
+
     def _note_attempt(self, error: str | None, at: datetime) -> None:
         self.attempts += 1
         self.error = error

@@ -1,5 +1,7 @@
 """What can go wrong with what we stand on, and when too much comes in; `errors` draws the whole tree."""
 
+from typing import Final
+
 from owner.models.errors import DatabaseUnavailable, OwnerError, Unavailable
 
 
@@ -37,6 +39,10 @@ class DatabaseFull(Unavailable):
     """The database's disk is full, so nothing new can be kept."""
 
     code = "database_full"
+
+
+# Nothing was changed, and trying again helps.
+PASSING: Final = (DatabaseUnavailable, DatabaseBusy, DatabaseTooSlow, Collision, DatabaseFull)
 
 
 class MediaStoreUnavailable(Unavailable):

@@ -8,6 +8,7 @@ from typing import Final
 
 from owner.db.database import Database
 from owner.logs import get_logger
+from owner.models.errors import DatabaseUnavailable
 from owner.repositories.directory import Directory
 from owner.repositories.events import EventRepository
 from owner.services.event_feed import EventFeedService, Progress
@@ -58,6 +59,8 @@ class EventFollower:
             while not stop.is_set():
                 try:
                     await self._take_turns()
+                except DatabaseUnavailable:  # which it says itself, once
+                    self._next_look = monotonic() + POLL
                 except Exception as problem:  # noqa: BLE001 - whatever it is, the readers must not stand still for good
                     log.warning("events_wait", problem=type(problem).__name__)
                     self._next_look = monotonic() + POLL

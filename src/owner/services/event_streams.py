@@ -163,6 +163,8 @@ class EventStreamService:
                         next_look = now + POLL
                         self._hear(await new_events.owner_ids())
                     await self._read_due()
+                except DatabaseUnavailable:  # which it says itself, once
+                    next_look = asyncio.get_running_loop().time() + POLL
                 except Exception as problem:  # noqa: BLE001 - whatever it is, the streams must not fall silent for good
                     log.warning("streams_wait", problem=type(problem).__name__)
                 self._woken.clear()

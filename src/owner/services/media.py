@@ -7,6 +7,7 @@ from owner.db.database import Database
 from owner.logs import get_logger
 from owner.models.errors import MediaNotFound, OutcomeUnknown, ProviderError
 from owner.models.media import Media, MediaStatus
+from owner.models.outage_errors import MediaStoreUnavailable
 from owner.models.twilio_account import TwilioAccount
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.media import MediaRepository
@@ -51,6 +52,7 @@ class MediaService:
 
         Raises:
             ProviderError, OutcomeUnknown: it can't be had now; worth another attempt.
+            MediaStoreUnavailable: it can't be kept now; worth any number of attempts.
         """
         media, account = await self._find(owner_id, media_id)
         if media.status is not MediaStatus.PENDING:
@@ -62,8 +64,12 @@ class MediaService:
             is_permanent = isinstance(problem, ProviderError) and problem.permanent
             if await self._miss(media, problem.message, is_permanent=is_permanent):
                 raise
-        else:
+            return
+        try:
             await self._keep(media, fetched)
+        except MediaStoreUnavailable as problem:
+            await self._postpone(media, problem.message)
+            raise
 
     async def open(self, owner_id: int, media_id: int) -> File:
         """A file to show.
@@ -100,6 +106,14 @@ class MediaService:
             held.store(fetched.content, fetched.content_type, at=self.clock.now())
             await MediaRepository(connection).save(held)
         log.info("media_fetched", owner_id=held.owner_id, media_id=held.media_id, status=held.status)
+
+    async def _postpone(self, media: Media, error: str) -> None:
+        async with self.database.owner(media.owner_id) as connection:
+            held = await MediaRepository(connection).get(media.media_id, for_update=True)
+            if held.status is MediaStatus.PENDING:
+                held.postpone(error, at=self.clock.now())
+                await MediaRepository(connection).save(held)
+        log.warning("media_not_kept", owner_id=held.owner_id, media_id=held.media_id)
 
     async def _miss(self, media: Media, error: str, *, is_permanent: bool) -> bool:
         """Note that the provider did not give it. Returns whether another attempt makes sense."""

@@ -151,7 +151,7 @@ class ChannelSetup(Protocol):
 
 
 class MediaStore(Protocol):
-    """Where the bytes of files live."""
+    """Where the bytes of files live; `put` raises `MediaStoreUnavailable`."""
 
     async def put(self, key: str, content: bytes) -> None: ...
 

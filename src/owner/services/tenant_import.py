@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from owner.db.connections import allow_long_work
 from owner.db.database import Database
-from owner.models.errors import AlreadyExists, BrokenTransferFile, OwnerError, SchemaOutdated, Unavailable
+from owner.models.errors import AlreadyExists, BrokenTransferFile, OwnerError, SchemaOutdated
 from owner.models.transfer import EMPTIED, REPLACED, REPLACED_BY, Header, Trailer, Transferred
 from owner.repositories.owners import OwnerRepository
 from owner.repositories.tenant_tables import RowRefused, TenantTable, TenantTableRepository
@@ -198,10 +198,7 @@ class TenantImportService:
                     f"file {chunk.media} is not the one that its row tells of.", line=line.number
                 )
             run.stored.append(chunk.media)
-            try:
-                await self.store.put(media_key(run.owner_id, chunk.media), content)
-            except OSError as problem:
-                raise Unavailable(f"File {chunk.media} can't be kept: {problem.strerror}.") from problem
+            await self.store.put(media_key(run.owner_id, chunk.media), content)
             run.done.files += 1
 
 

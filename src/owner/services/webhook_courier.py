@@ -11,6 +11,7 @@ from standardwebhooks import Webhook
 
 from owner.db.database import Connection, Database
 from owner.logs import get_logger
+from owner.models.errors import DatabaseUnavailable
 from owner.models.event import SYSTEM
 from owner.models.webhook_delivery import (
     AttemptError,
@@ -78,6 +79,8 @@ class WebhookCourier:
         while not stop.is_set():
             try:
                 await self.start_due()
+            except DatabaseUnavailable:  # which it says itself, once
+                self._news.clear()
             except Exception as problem:  # noqa: BLE001 - whatever it is, deliveries must not stand still for good
                 log.warning("webhooks_wait", problem=type(problem).__name__)
             await self._rest()
@@ -132,7 +135,7 @@ class WebhookCourier:
     def _close_lane(self, lane: asyncio.Task[None]) -> None:
         key = self._lanes.pop(lane)
         problem = None if lane.cancelled() else lane.exception()
-        if problem is not None:
+        if problem is not None and type(problem) is not DatabaseUnavailable:
             log.warning(
                 "webhook_lane_failed",
                 owner_id=key.owner_id,
