@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from factories import some_sid
 from owner.models.enums import DeliveryStatus
@@ -16,6 +16,7 @@ class FakeGateway:
         self.taken: list[tuple[OutboundMessage, SentMessage]] = []
         self.answers: list[BaseException] = []  # raised without taking the message
         self.lost_answers: list[BaseException] = []  # raised after taking the message
+        self.clock_ahead = timedelta(0)  # by how much ours is before the provider's
         self.media: dict[str, FetchedMedia | Exception] = {}
 
     async def send(self, message: OutboundMessage, _credentials: Credentials) -> SentMessage:
@@ -37,6 +38,9 @@ class FakeGateway:
             for message, sent in self.taken
             if message.to == to and sent.created_at is not None and sent.created_at >= since
         ]
+
+    def provider_time(self, moment: datetime) -> datetime:
+        return moment - self.clock_ahead
 
     async def check(self, _credentials: Credentials) -> None:
         if self.answers:

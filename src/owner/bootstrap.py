@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,7 +29,7 @@ from owner.services.bulk import BulkService
 from owner.services.canned_replies import CannedReplyService
 from owner.services.catalog import Services
 from owner.services.channel_setup import ChannelSetupService
-from owner.services.clock import SystemClock
+from owner.services.clock import SteadyClock
 from owner.services.closure_detector import ClosureDetector
 from owner.services.closure_trial import ClosureTrialService
 from owner.services.consents import ConsentService
@@ -152,11 +152,7 @@ def secret_keys(settings: Settings) -> list[str]:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings,
-    *,
-    clock: Clock | None = None,
-    is_lasting: bool = False,
-    may_be_away: bool = False,
+    settings: Settings, *, is_lasting: bool = False, may_be_away: bool = False
 ) -> AsyncIterator[Services]:
     """The use cases over a pool of connections, after the database was found fit for them.
 
@@ -170,14 +166,19 @@ async def open_services(
     database = await Database.connect(
         application_url(settings), pool_size=settings.database_pool_size, may_be_away=may_be_away
     )
-    gateway = late.gateway(settings.twilio_api_url)
+    clock = SteadyClock()
+    gateway = late.gateway(settings.twilio_api_url, clock=clock)
     try:
         if not database.is_away:
             await database.refuse_other_schema()
             await database.refuse_unsafe_role()
-        services = wire(settings, database, gateway, box, clock or SystemClock())
+            await clock.ask(database)
+        services = wire(settings, database, gateway, box, clock)
         try:
-            async with database.notices.connected(listen_url(settings)) if is_lasting else nullcontext():
+            async with AsyncExitStack() as lasting:
+                if is_lasting:
+                    await lasting.enter_async_context(database.notices.connected(listen_url(settings)))
+                    await lasting.enter_async_context(clock.following(database))
                 yield services
         finally:
             await services.inbound.aclose()

@@ -179,6 +179,27 @@ async def test_a_worker_that_stood_still_for_longer_than_its_claim_sends_nothing
     assert gateway.sent_to(thread.customer) == ["Olá"]
 
 
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_a_message_is_found_at_the_provider_though_our_clock_was_wrong_and_was_set_meanwhile(
+    thread: Thread, gateway: FakeGateway, clock: TurnableClock, *, hours: int
+) -> None:
+    clock.turn(hours=hours)
+    gateway.clock_ahead = timedelta(hours=hours)
+    await thread.write("Olá")
+    gateway.lost_answers = [OutcomeUnknown()]
+    await thread.deliver()
+
+    clock.turn(hours=-hours)
+    gateway.clock_ahead = timedelta(0)
+    early = await thread.deliver()
+    clock.turn(hours=1, minutes=1)
+    done = await thread.deliver()
+
+    assert (early is None) == (hours < 0)  # a clock that was set back lets it wait for as long as that
+    assert done is None
+    assert gateway.sent_to(thread.customer) == ["Olá"]
+
+
 async def test_an_earlier_message_with_the_same_words_is_not_taken_for_the_lost_one(
     thread: Thread, gateway: FakeGateway, clock: TurnableClock
 ) -> None:

@@ -17,7 +17,7 @@ from owner.models.message import Attachment, InboundMessage, Message
 from owner.repositories.inbound import InboundChanges, InboundRepository, Known, Sought
 from owner.services.arrival import Arrival
 from owner.services.catalog import Services
-from owner.services.clock import SystemClock
+from owner.services.clock import SteadyClock
 from owner.services.closure_detector import ClosureDetector
 from owner.services.customer_lock import customer_lock
 from owner.services.inbound import InboundService, Receipt
@@ -37,7 +37,7 @@ def sought(tenant: Tenant, inbound: InboundMessage) -> Sought:
 
 
 async def load(repository: InboundRepository, *wanted: Sought) -> list[Known | None]:
-    return await repository.load(wanted, now=SystemClock().now())
+    return await repository.load(wanted, now=SteadyClock().now())
 
 
 def arrival(tenant: Tenant, inbound: InboundMessage, known: Known | None) -> Arrival:
@@ -47,7 +47,7 @@ def arrival(tenant: Tenant, inbound: InboundMessage, known: Known | None) -> Arr
         known,
         tenant.owner,
         tenant.account.twilio_account_id,
-        SystemClock().now(),
+        SteadyClock().now(),
         ClosureDetector(),
     )
     decided.decide()
@@ -188,7 +188,7 @@ async def test_a_part_can_not_touch_another_owners_rows(
             [known] = await load(repository, sought(globex, inbound))
             changes = arrival(globex, inbound, known).changes
             forge(changes, victim.conv_id or 0)
-            await repository.store([(globex.owner_id, changes)], now=SystemClock().now())
+            await repository.store([(globex.owner_id, changes)], now=SteadyClock().now())
 
     assert await rows(services, acme, "SELECT * FROM conversations") == before
     assert len(await messages_of(services, acme, victim.conv_id or 0)) == 1

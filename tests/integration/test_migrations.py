@@ -25,7 +25,7 @@ from owner.db.embedded_account import Account
 from owner.db.revisions import VERSIONS, head_revision, known_revisions
 from owner.models.conversation_query import ConversationQuery
 from owner.models.errors import DatabaseUnavailable, InvalidInput, SchemaOutdated
-from owner.services.clock import SystemClock
+from owner.services.clock import SteadyClock
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.settings import Settings
 
@@ -412,7 +412,7 @@ async def test_the_main_job_works_on_another_postgres(other_server: str, tmp_pat
     await database.refuse_unsafe_role()
     await database.refuse_other_schema()
     services = bootstrap.wire(
-        Settings(home=tmp_path), database, FakeGateway(), FernetBox([new_secret_key()]), SystemClock()
+        Settings(home=tmp_path), database, FakeGateway(), FernetBox([new_secret_key()]), SteadyClock()
     )
     acme, globex = await make_tenant(services, "acme"), await make_tenant(services, "globex")
     inbound = make_inbound(acme, "Oi", customer=some_number())

@@ -15,7 +15,7 @@ from owner.db.embedded import EmbeddedServer
 from owner.repositories.encrypted import BATCH, ENCRYPTED
 from owner.repositories.platform import PlatformRepository
 from owner.services.catalog import Services
-from owner.services.clock import SystemClock
+from owner.services.clock import SteadyClock
 from owner.services.idempotency import Answer, RequestIdentity
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.settings import Settings
@@ -33,7 +33,7 @@ async def catalogue(server: EmbeddedServer, database_name: str) -> AsyncIterator
 
 def with_keys(database: Database, home: Path, *keys: str) -> Services:
     settings = Settings(home=home, public_url="https://owner.example")
-    return bootstrap.wire(settings, database, FakeGateway(), FernetBox(keys), SystemClock())
+    return bootstrap.wire(settings, database, FakeGateway(), FernetBox(keys), SteadyClock())
 
 
 async def keep(services: Services, owner_id: int, key: str) -> Answer:

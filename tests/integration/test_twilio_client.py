@@ -443,6 +443,23 @@ class TestLookingUp:
         assert [sent.provider_sid for sent in found] == [resource(1)["sid"], resource(4)["sid"]]
         assert (found[1].status, found[1].num_media, found[1].error_code) == (DeliveryStatus.SENT, 1, 30007)
 
+    @pytest.mark.parametrize("hours", [0, 1, -1])
+    async def test_the_provider_tells_by_how_much_our_clock_is_wrong(
+        self, provider: Provider, hours: int
+    ) -> None:
+        class WrongClock:
+            def now(self) -> datetime:
+                return datetime.now(UTC) + timedelta(hours=hours)
+
+        gateway = TwilioGateway(provider.url, clock=WrongClock())
+        provider.answers({"messages": []})
+
+        await gateway.list_sent(to=ANA, since=NOON, credentials=CREDENTIALS)
+        told = gateway.provider_time(NOON)
+        await gateway.aclose()
+
+        assert abs(told - (NOON - timedelta(hours=hours))) < timedelta(minutes=1)
+
     async def test_a_message_that_waits_for_its_day_of_sending_is_found(
         self, provider: Provider, gateway: TwilioGateway
     ) -> None:

@@ -86,17 +86,19 @@ def test_a_failure_that_loses_takes_no_error_with_it() -> None:
 
 def test_an_attempt_without_an_answer_stays_unconfirmed_through_later_attempts() -> None:
     message, claim = make_message(), timedelta(seconds=20)
-    message.begin_attempt(at=NOON, claim_for=claim)
+    message.begin_attempt(at=NOON, claim_for=claim, provider_time=NOON)
     message.retry(at=NOON, after=claim, is_outcome_known=False)
 
-    message.begin_attempt(at=NOON + timedelta(minutes=1), claim_for=claim)
+    message.begin_attempt(
+        at=NOON + timedelta(minutes=1), claim_for=claim, provider_time=NOON + timedelta(minutes=1)
+    )
 
     assert (message.attempts, message.unconfirmed_at) == (2, NOON)
 
 
 def test_a_refusal_that_is_known_leaves_nothing_to_look_up() -> None:
     message = make_message()
-    message.begin_attempt(at=NOON, claim_for=timedelta(seconds=20))
+    message.begin_attempt(at=NOON, claim_for=timedelta(seconds=20), provider_time=NOON)
 
     message.retry(at=NOON, after=timedelta(seconds=2), is_outcome_known=True)
 

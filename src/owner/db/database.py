@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -183,6 +184,12 @@ class Database:
                     self.notices.forget()
         finally:
             _noted.set(outer)
+
+    async def moment(self) -> datetime:
+        """The time by the database's clock."""
+        async with self.system() as connection:
+            moment: datetime = await connection.fetchval("SELECT clock_timestamp()")
+        return moment
 
     async def refuse_unsafe_role(self) -> None:
         """Raise `UnsafeDatabaseRole` if row level security would not bind this role."""

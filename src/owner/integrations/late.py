@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from owner.models.network import IPNetwork
+from owner.services.ports import Clock
 
 if TYPE_CHECKING:
     from owner.integrations.smtp import SmtpMailer
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def gateway(api_url: str) -> "TwilioGateway":
+def gateway(api_url: str, *, clock: Clock) -> "TwilioGateway":
     def make() -> "TwilioGateway":
         from owner.integrations.twilio.client import TwilioGateway
 
-        return TwilioGateway(api_url)
+        return TwilioGateway(api_url, clock=clock)
 
     return _late(make)
 

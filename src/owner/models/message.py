@@ -42,7 +42,9 @@ class Message(Entity):
     author_id: int | None = None
     attempts: int = 0
     claimed_until: Moment | None = None  # a worker is handing it to the provider
-    unconfirmed_at: Moment | None = None  # an attempt began whose outcome nobody knows
+    unconfirmed_at: Moment | None = (
+        None  # when, by the provider's clock, an attempt began whose outcome nobody knows
+    )
     next_attempt_at: Moment | None = None
     created_at: Moment
     updated_at: Moment
@@ -79,11 +81,11 @@ class Message(Entity):
         moments = (self.created_at, self.claimed_until, self.next_attempt_at)
         return max(moment for moment in moments if moment is not None)
 
-    def begin_attempt(self, *, at: datetime, claim_for: timedelta) -> None:
-        """From here until an answer nobody knows whether the provider has it."""
+    def begin_attempt(self, *, at: datetime, claim_for: timedelta, provider_time: datetime) -> None:
+        """From here until an answer nobody knows whether the provider has it, who dates it by a clock of its own."""
         self.attempts += 1
         self.claimed_until = at + claim_for
-        self.unconfirmed_at = self.unconfirmed_at or at
+        self.unconfirmed_at = self.unconfirmed_at or provider_time
         self.next_attempt_at = None
         self.updated_at = at
 

@@ -137,7 +137,7 @@ class DeliveryService:
         if not self.breaker.admits(account_id):
             return Pause(timedelta(seconds=self.breaker.rest_of(account_id)))
         since = message.unconfirmed_at
-        message.begin_attempt(at=now, claim_for=CLAIM)
+        message.begin_attempt(at=now, claim_for=CLAIM, provider_time=self.gateway.provider_time(now))
         await MessageRepository(connection).save(message)
         return Attempt(message, head.account, head.to, head.sender, since is not None, since=since or now)
 

@@ -80,12 +80,15 @@ class MessageGateway(Protocol):
         """
 
     async def list_sent(self, *, to: str, since: datetime, credentials: Credentials) -> Sequence[SentMessage]:
-        """Outbound messages to an address that the provider created at or after `since`.
+        """Outbound messages to an address that the provider created at or after `since`, by its own clock.
 
         Raises:
             ProviderError: the provider refused to tell.
             OutcomeUnknown: no answer came.
         """
+
+    def provider_time(self, moment: datetime) -> datetime:
+        """What the provider's clock shows when ours shows `moment`, as its last answer told: ours may be set meanwhile."""
 
     async def check(self, credentials: Credentials) -> None:
         """Raise `ProviderError` unless the credentials open the account."""

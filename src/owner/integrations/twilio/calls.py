@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from yarl import URL
 from owner.integrations.twilio import errors
 from owner.integrations.twilio.transport import AnswerTooLarge, authorization, open_session, read_at_most
 from owner.models.errors import OutcomeUnknown, ProviderError, ProviderProblem
-from owner.services.ports import Credentials
+from owner.services.ports import Clock, Credentials
 
 TWILIO: Final = "https://api.twilio.com"
 VERSION: Final = "2010-04-01"
@@ -34,8 +34,14 @@ class TwilioCalls:
     """A session with Twilio; nothing that it raises holds a token, a body or a number."""
 
     def __init__(
-        self, session_factory: Callable[[], aiohttp.ClientSession] | None = None, *, timeout: float = 10.0
+        self,
+        session_factory: Callable[[], aiohttp.ClientSession] | None = None,
+        *,
+        timeout: float = 10.0,
+        clock: Clock | None = None,
     ) -> None:
+        self.ahead = timedelta(0)  # by how much Twilio's clock is before ours, as its last answer told
+        self._clock = clock
         self._open_session = session_factory or (lambda: open_session(timeout=timeout, total=timeout))
         # Connecting gets half of it, so that "no connection" and "no answer" can be told apart.
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
@@ -84,8 +90,14 @@ class TwilioCalls:
             timeout=self._timeout,
             allow_redirects=False,
         ) as response:
+            self._note_time(response.headers.get("Date"))
             body = await read_at_most(response, _MAXIMUM_ANSWER)
             return Answer(response.status, _json_object(body), _seconds(response.headers.get("Retry-After")))
+
+    def _note_time(self, date: str | None) -> None:
+        told = moment(date) if date else None
+        if told is not None and self._clock is not None:
+            self.ahead = told - self._clock.now()
 
 
 def moment(text: object) -> datetime | None:

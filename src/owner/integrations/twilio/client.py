@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -16,10 +16,11 @@ from owner.integrations.twilio.statuses import delivery_status
 from owner.integrations.twilio.transport import Reach
 from owner.models.enums import DeliveryStatus
 from owner.models.errors import OutcomeUnknown
-from owner.services.ports import Credentials, FetchedMedia, OutboundMessage, SentMessage
+from owner.services.ports import Clock, Credentials, FetchedMedia, OutboundMessage, SentMessage
 
 _PAGE_SIZE: Final = 100
 _MAXIMUM_PAGES: Final = 10
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)  # what is less is the way of an answer, or its whole seconds
 _MEDIA_TIME: Final = 6  # times the time-out, for a whole file
 _INBOUND: Final = "inbound"
 _ACTIVE: Final = "active"
@@ -33,9 +34,11 @@ class TwilioGateway:
         api_url: str = TWILIO,
         session_factory: Callable[[], aiohttp.ClientSession] | None = None,
         timeout: float = 10.0,
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._api_url = api_url.rstrip("/")
-        self._calls = TwilioCalls(session_factory, timeout=timeout)
+        self._calls = TwilioCalls(session_factory, timeout=timeout, clock=clock)
         self._timeout = timeout
         self._media = MediaFetcher(Reach(URL(self._api_url)), timeout=timeout, total=_MEDIA_TIME * timeout)
 
@@ -64,6 +67,10 @@ class TwilioGateway:
         found = {sent.provider_sid: sent for item in (*newest, *recent) if (sent := _outbound_message(item))}
         earliest = since.replace(microsecond=0)
         return [sent for sent in found.values() if sent.created_at is None or sent.created_at >= earliest]
+
+    def provider_time(self, moment: datetime) -> datetime:
+        ahead = self._calls.ahead
+        return moment + ahead if abs(ahead) > _CLOCKS_DIFFER else moment
 
     async def check(self, credentials: Credentials) -> None:
         """As the port says; an account that is suspended or closed does not open either."""
