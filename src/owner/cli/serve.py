@@ -14,6 +14,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from owner import bootstrap, processes
 from owner.cli.context import database, out
@@ -115,8 +116,6 @@ def _run_server(listening: socket.socket, workers: int) -> None:
         timeout_worker_healthcheck=STANDS_STILL_AFTER,
     )
     if workers > 1:
-        from uvicorn.supervisors import Multiprocess
-
         Multiprocess(config, sockets=[listening]).run()
         return
     server = uvicorn.Server(config)
