@@ -1,7 +1,7 @@
 """Handing messages to the provider: in order, exactly once, whatever breaks in between."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -406,6 +406,9 @@ class Overtaken:
         sent = await self.gateway.send(message, credentials)
         self.was_known = await self.thread.callback(sent.provider_sid, DeliveryStatus.DELIVERED, self.msg_id)
         return sent
+
+    def provider_time(self, moment: datetime) -> datetime:
+        return moment
 
 
 async def _account(services: Services, tenant: Tenant) -> TwilioAccount:

@@ -1,23 +1,25 @@
 """The database is away, stands still, is full or busy: what becomes of those who wait, and how it comes back."""
 
 import asyncio
-import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from urllib.parse import parse_qs, urlsplit
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from chaos.proxy import Proxy
+from conftest import TurnableClock
 from databases import ask, new_database, url_of
-from factories import Tenant
+from factories import Tenant, make_inbound, some_number, some_sid
+from fakes import FakeGateway
 from owner.db import connections
 from owner.db.connections import as_guest
 from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
+from owner.integrations.disk import DiskMediaStore
 from owner.models.errors import DatabaseUnavailable, Unavailable
+from owner.models.media import MAXIMUM_ATTEMPTS
+from owner.models.message import Attachment
 from owner.models.outage_errors import (
     Collision,
     DatabaseBusy,
@@ -25,28 +27,12 @@ from owner.models.outage_errors import (
     DatabaseReadOnly,
     DatabaseRefused,
     DatabaseTooSlow,
+    MediaStoreUnavailable,
 )
-
-
-@asynccontextmanager
-async def through_a_proxy(
-    server: EmbeddedServer, name: str, *, pool_size: int = 4
-) -> AsyncIterator[tuple[Proxy, Database]]:
-    socket = f"{parse_qs(urlsplit(url_of(server, name)).query)['host'][0]}/.s.PGSQL.5432"
-    proxy = Proxy(lambda: [socket], random.Random(0))
-    async with proxy.listening():
-        url = f"postgresql://owner_service@127.0.0.1:{proxy.port}/{name}?sslmode=disable"
-        async with connected(url, pool_size=pool_size) as database:
-            yield proxy, database
-
-
-@asynccontextmanager
-async def connected(url: str, *, pool_size: int = 4) -> AsyncIterator[Database]:
-    database = await Database.connect(url, pool_size=pool_size)
-    try:
-        yield database
-    finally:
-        await database.close()
+from owner.services.catalog import Services
+from owner.services.ports import FetchedMedia
+from proxying import connected, through_a_proxy
+from reading import rows
 
 
 async def answers(database: Database) -> bool:
@@ -234,3 +220,35 @@ async def test_a_database_that_lets_us_in_no_more_is_told_apart_from_one_that_is
 
                 assert await connection.fetchval("SELECT true")  # who is connected goes on
             assert not database.connections.pulse.is_away
+
+
+async def test_a_file_that_can_not_be_kept_waits_for_the_disk(
+    services: Services, acme: Tenant, gateway: FakeGateway, clock: TurnableClock
+) -> None:
+    url = f"https://api.twilio.com/{some_sid('ME')}"
+    gateway.media[url] = FetchedMedia(b"\x89PNG\r\n\x1a\n", "image/png")
+    await services.inbound.receive(
+        make_inbound(
+            acme, customer=some_number(), attachments=[Attachment(url=url, content_type="image/png")]
+        ),
+        owner=acme.owner,
+        twilio_account_id=acme.account.twilio_account_id,
+    )
+    [file] = await rows(services, acme, "SELECT media_id, updated_at FROM media")
+    store = services.media.store
+    services.media.store = DiskMediaStore(
+        Path("/dev/full")
+    )  # where nothing can be written, as on a full disk
+    clock.turn(minutes=5)
+
+    for _ in range(MAXIMUM_ATTEMPTS + 1):
+        with pytest.raises(MediaStoreUnavailable):
+            await services.media.fetch(acme.owner_id, file["media_id"])
+    [waiting] = await rows(services, acme, "SELECT status, attempts, updated_at FROM media")
+    services.media.store = store
+    await services.media.fetch(acme.owner_id, file["media_id"])
+    [kept] = await rows(services, acme, "SELECT status FROM media")
+
+    assert (waiting["status"], waiting["attempts"]) == ("PENDING", 0)
+    assert waiting["updated_at"] > file["updated_at"]  # so that the sweep does not come again at once
+    assert kept["status"] == "STORED"
