@@ -31,7 +31,7 @@ from owner.models.twilio_account import TwilioAccountCreate
 from owner.models.webhook_endpoint import WebhookEndpointCreate
 from owner.repositories.facts import FactRepository
 from owner.services.catalog import Services
-from owner.services.clock import SystemClock
+from owner.services.clock import SteadyClock
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.settings import Settings
 
@@ -294,7 +294,7 @@ class OpenServices:
         settings = Settings(home=self.home, public_url="https://owner.example")
         self.gateway = TwilioGateway(settings.twilio_api_url)
         return bootstrap.wire(
-            settings, self.database, self.gateway, FernetBox([new_secret_key()]), SystemClock()
+            settings, self.database, self.gateway, FernetBox([new_secret_key()]), SteadyClock()
         )
 
     async def __aexit__(self, *problem: object) -> None:

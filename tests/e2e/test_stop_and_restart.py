@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from e2e.stage import HOST, Stage, eventually, until
+from e2e.stage import HOST, PATIENCE, Program, Stage, eventually, until
 from factories import Tenant, some_number
 
 CUSTOMERS = 4
@@ -61,12 +61,10 @@ async def test_servers_that_take_each_others_place_on_one_socket_fail_no_request
 
     async with customers_write(stage, acme) as heard:
         await more(heard)
-        new = stage.start("serve", listener=listener)
-        await new.says("message_received")
+        new = await _another(stage, acme, listener, limit=1_201)
         assert await old.end() == 0
         await more(heard)
-        newest = stage.start("serve", "--workers", "2", listener=listener)
-        await newest.says("message_received")
+        newest = await _another(stage, acme, listener, "--workers", "2", limit=1_202)
         assert await new.end() == 0
         await more(heard)
 
@@ -121,6 +119,21 @@ async def test_a_worker_that_ends_finishes_what_it_has_in_hand_and_leaves_the_re
     assert (await stage.phone(ana), await stage.phone(bruno)) == (["Já vai"], ["Do outro"])
     assert await another.end() == 0
     assert await server.end() == 0
+
+
+async def _another(
+    stage: Stage, tenant: Tenant, listener: socket.socket, *options: str, limit: int
+) -> Program:
+    """A server beside the one that serves, once it serves as well; its answers are known by their limit."""
+    server = stage.start("serve", *options, listener=listener, OWNER_RATE_LIMIT_KEY_PER_MINUTE=str(limit))
+    headers = {"Authorization": f"Bearer {tenant.api_key}", "Connection": "close"}
+
+    async def serves() -> bool:
+        async with stage.session.get(f"{stage.url}/v1/conversations", headers=headers) as answer:
+            return answer.headers["RateLimit-Limit"] == str(limit)
+
+    await eventually(serves, "it serves", within=2 * PATIENCE)
+    return server
 
 
 async def _health(stage: Stage) -> aiohttp.ClientResponse | None:

@@ -8,42 +8,27 @@ from pgqueuer.domain.errors import RetryRequested
 
 from conftest import TurnableClock
 from databases import ask, new_database, url_of
-from factories import make_tenant
 from fakes import FakeGateway
 from owner import bootstrap
 from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.models.errors import DatabaseUnavailable
-from owner.models.message import MessageCreate
 from owner.models.outage_errors import PASSING, MediaStoreUnavailable
-from owner.services.ports import Credentials, OutboundMessage, SentMessage
+from owner.repositories.jobs import JobRepository
+from owner.services.catalog import Services
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.settings import Settings
 from owner.worker import runner
 from owner.worker.in_hand import JobsInHand
 from owner.worker.queue_driver import QueueDriver
 from proxying import through_a_proxy
-from working import a_customer_writes, a_program
 
-JOBS = "SELECT entrypoint, status::text, execute_after <= now() FROM jobs.pgqueuer WHERE entrypoint = 'message_queued'"
+JOBS = "SELECT status::text, execute_after <= now() FROM jobs.pgqueuer WHERE entrypoint = 'endless'"
 
 
 @pytest.fixture
 def stop() -> asyncio.Event:
     return asyncio.Event()
-
-
-class SilentGateway(FakeGateway):
-    """A provider that never answers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.was_asked = asyncio.Event()
-
-    async def send(self, _message: OutboundMessage, _credentials: Credentials) -> SentMessage:
-        self.was_asked.set()
-        await asyncio.Event().wait()
-        raise AssertionError
 
 
 async def test_a_job_that_does_not_end_in_time_goes_back_into_the_queue_where_another_finds_it_at_once(
@@ -53,28 +38,33 @@ async def test_a_job_that_does_not_end_in_time_goes_back_into_the_queue_where_an
     stop: asyncio.Event,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    has_begun = asyncio.Event()
+
+    async def endless(_services: Services) -> None:
+        has_begun.set()
+        await asyncio.Event().wait()
+
     monkeypatch.setattr(runner, "GRACE", 0.1)
-    gateway = SilentGateway()
+    monkeypatch.setattr(runner, "JOBS", {"endless": endless})
     with new_database(server, "given_back", template=template) as name:
         database = await Database.connect(url_of(server, name))
         services = bootstrap.wire(
-            Settings(home=tmp_path), database, gateway, FernetBox([new_secret_key()]), TurnableClock()
+            Settings(home=tmp_path), database, FakeGateway(), FernetBox([new_secret_key()]), TurnableClock()
         )
-        acme = await make_tenant(services, "acme")
-        conv_id = await a_customer_writes(services, acme)
-        await services.messages.send_as(a_program(acme), conv_id, MessageCreate(content="Já vai!"))
+        async with database.system() as connection:
+            await JobRepository(connection).enqueue("endless")
 
         worker = asyncio.create_task(runner.run_worker(services, stop=stop))
         async with asyncio.timeout(30):
-            await gateway.was_asked.wait()
+            await has_begun.wait()
         in_hand = ask(url_of(server, name), JOBS)
         stop.set()
         await worker
         left = ask(url_of(server, name), JOBS)
         await database.close()
 
-    assert in_hand == [("message_queued", "picked", True)]
-    assert left == [("message_queued", "queued", True)]
+    assert in_hand == [("picked", True)]
+    assert left == [("queued", True)]
 
 
 @pytest.mark.parametrize("kind", PASSING)

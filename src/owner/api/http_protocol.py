@@ -7,6 +7,9 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LONGEST_HEAD: Final = 64 * 1024  # bytes of request line and headers
+LINGER: Final = (
+    0.5  # seconds, once the process listens no more, for the request that a connection was made for
+)
 RECEIVE_WITHIN: Final = 30.0  # seconds for the whole of a request, at most 1 MB; also for the first byte
 
 
@@ -49,6 +52,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._is_receiving = False
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """A connection that was just made, or just answered, may bring a request any moment: uvicorn would reset it."""
+        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]  # None at first
+            self.loop.call_later(LINGER, super().shutdown)
+        else:
+            super().shutdown()
 
     def _end(self) -> None:
         self._patience = None

@@ -5,12 +5,8 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-LINGER: Final = 0.5  # seconds after the last connection was taken in, for the request that it was made for
 
 
 class Draining:
@@ -60,13 +56,3 @@ class ConnectionClose:
             await send(message)
 
         await self.app(scope, receive, send_and_close if scope["type"] == "http" else send)
-
-
-class LingeringProtocol(HttpToolsProtocol):
-    """A connection that was just made, or just answered, may bring a request any moment: uvicorn would reset it."""
-
-    def shutdown(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]  # None at first
-            self.loop.call_later(LINGER, super().shutdown)
-        else:
-            super().shutdown()

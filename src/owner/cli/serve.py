@@ -104,7 +104,6 @@ def _run_server(listening: socket.socket, workers: int) -> None:
     config = uvicorn.Config(
         "owner.processes:create_app",
         factory=True,
-        http="owner.api.shutdown:LingeringProtocol",
         workers=workers,
         log_config=None,
         access_log=False,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from owner.logs import get_logger
+from owner.models.errors import DatabaseUnavailable
 from owner.repositories.directory import Key
 
 log = get_logger(__name__)
@@ -71,6 +72,8 @@ class Lanes:
     async def _run(self, key: Key) -> None:
         try:
             await self._work(key)
+        except DatabaseUnavailable:  # which says so itself, once
+            return
         except Exception as problem:  # noqa: BLE001 - it is offered again by whoever looks for what is due
             problem_name = type(problem).__name__
             log.warning(

@@ -6,6 +6,7 @@ from typing import Final
 
 from owner.db.database import Database
 from owner.logs import get_logger
+from owner.models.errors import DatabaseUnavailable
 from owner.repositories.directory import Directory, Key
 from owner.services.deliveries import DeliveryService
 from owner.services.lanes import Lanes
@@ -41,6 +42,8 @@ class MessageCourier:
             while not stop.is_set():
                 try:
                     await self.start_due()
+                except DatabaseUnavailable:  # which it says itself, once
+                    self._news.clear()
                 except Exception as problem:  # noqa: BLE001 - whatever it is, messages must not stand still for good
                     log.warning("messages_wait", problem=type(problem).__name__)
                 await self._rest()
