@@ -14,6 +14,7 @@ from owner.logs import get_logger
 log = get_logger(__name__)
 
 CHANNEL: Final = "owner_events"
+NOTIFY: Final = "SELECT pg_notify($1, $2)"
 CHANGES: Final = "owner_changes"
 PAUSE: Final = 0.05  # between two notifications: each takes a lock that every other commit with one waits for
 LONGEST_PAYLOAD: Final = 7_900  # bytes; Postgres takes less than 8,000

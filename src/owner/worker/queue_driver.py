@@ -8,6 +8,7 @@ from pgqueuer.core.tm import TaskManager
 from pgqueuer.ports.driver import NotifyCallback
 
 from owner.db.database import Connection, Database
+from owner.db.notices import NOTIFY
 from owner.logs import Seldom, get_logger
 from owner.models.errors import DatabaseUnavailable, Unavailable
 
@@ -46,7 +47,7 @@ class QueueDriver:
         return await self._patiently(use)
 
     async def notify(self, channel: str, payload: str) -> None:
-        await self.execute("SELECT pg_notify($1, $2)", channel, payload)
+        await self.execute(NOTIFY, channel, payload)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
         """Hear of new jobs on the process's connection for notices; what it misses is found by polling."""
