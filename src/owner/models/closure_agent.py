@@ -38,7 +38,7 @@ class AgentTurn(NamedTuple):
     text: str = ""
 
     def did(self, *sections: Section) -> bool:
-        return any(section in self.acts for section in sections)
+        return not self.acts.keys().isdisjoint(sections)
 
     def without_question_to_close(self) -> "AgentTurn":
         acts = dict(self.acts)
@@ -86,7 +86,8 @@ def _acts(clause: Clause) -> list[tuple[Section, str]]:
     acts = []
     start = 0
     while start < len(clause.words):
-        section, end = longest(tree, clause.words, start, between)
+        begins = clause.words[start] in tree
+        section, end = longest(tree, clause.words, start, between) if begins else (None, start)
         if section is None:
             start += 1
         else:

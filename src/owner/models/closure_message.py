@@ -22,10 +22,12 @@ from owner.models.closure_sections import (
     SOFT,
     TAKES_A_NAME,
     TAKES_A_TAIL,
+    TAKES_ANY_NAME,
     Section,
 )
 from owner.models.closure_text import Clause, clauses_of, words_of
 
+_ASKS_IF_MORE_FOLLOWS: Final = frozenset({"need", "preciso"})
 _OF_A_SENTENCE_BEFORE: Final = frozenset({"que"})  # opens a question, or goes on after a comma
 _WILL: Final = frozenset(words_of("will shall"))  # "I will try that one" orders nothing
 _ONLY_AT_THE_BEGINNING: Final = frozenset({"yet"})  # "yet I wonder", but not "I am not ready yet"
@@ -155,18 +157,21 @@ class _ClauseReader:
             return
         for position, item in enumerate(self.items):
             role = self._role(item, position)
-            self._take(item, role)
+            if role is not _Role.NEUTRAL:
+                self._take(item, role)
             if item.section not in NEUTRAL:
                 self.previous, self.previous_words = item.section, item.words
         reading.sentence = self.clause.sentence
-        said = [item.section for item in self.items if item.section not in NEUTRAL]
-        reading.is_joined = reading.is_joined or said == _JOINED
-        self._ask_politely()
+        if self.items[0].section is Section.GREETING:
+            said = [item.section for item in self.items if item.section not in NEUTRAL]
+            reading.is_joined = reading.is_joined or said == _JOINED
+        if self.has_open and not self.is_deferral:
+            self._ask_politely()
 
     def _ask_politely(self) -> None:
         """A "please" beside words that no list explains asks for what they say."""
         please = next((item for item in self.items if item.section is Section.PLEASE), None)
-        if please is not None and self.has_open and not self.is_deferral:
+        if please is not None:
             self.reading.vetoes.append(please)
 
     def _take(self, item: Item, role: _Role) -> None:
@@ -193,6 +198,8 @@ class _ClauseReader:
             self.absorbs -= 1
             return _Role.NEUTRAL
         self.absorbs = 0
+        if item.section is Section.LEFT_OVER and self.previous not in TAKES_A_NAME:
+            return _Role.OPEN  # by far the most words
         special = _SPECIAL.get(item.section)
         if special is not None:
             return special(self, item, position)
@@ -238,11 +245,12 @@ class _ClauseReader:
         harmless = CLOSES_KINDLY | {Section.NO, Section.DONE, Section.GOODBYE_OR_VERB}
         return _Role.NEUTRAL if following is not None and following.section in harmless else _Role.VETO
 
-    def goodbye_or_verb(self, _item: Item, position: int) -> _Role:
-        """A leave ("I have to go") unless more follows ("I have to go to Leeds")."""
+    def goodbye_or_verb(self, item: Item, position: int) -> _Role:
+        """A leave ("I need to go") unless more follows ("I need to go to Leeds")."""
         following = self._following(position)
-        ends = following is None or following.section in EVIDENCE
-        return _Role.EVIDENCE if ends else _Role.VETO
+        if following is None or following.section in EVIDENCE:
+            return _Role.EVIDENCE
+        return _Role.OPEN if _ASKS_IF_MORE_FOLLOWS.isdisjoint(item.words.split()) else _Role.VETO
 
     def question(self, item: Item, _position: int) -> _Role:
         begins = self.previous is None or self.previous in EVIDENCE
@@ -311,10 +319,11 @@ class _ClauseReader:
         return _Role.NEUTRAL if kind in (Section.PRAISE, Section.ACKNOWLEDGEMENT) else _Role.OPEN
 
     def left_over(self, item: Item, position: int) -> _Role:
-        if self.previous in TAKES_A_NAME and self._following(position) is None and not self.reading.name:
-            self.reading.name = item
-            return _Role.NEUTRAL
-        return _Role.OPEN
+        is_name = self.previous in TAKES_ANY_NAME or item.words in lexicon().sets[Section.NAME]
+        if self.reading.name or not is_name or self._following(position) is not None:
+            return _Role.OPEN
+        self.reading.name = item
+        return _Role.NEUTRAL
 
     def _following(self, position: int) -> Item | None:
         """The next phrase of the clause, fillers aside."""
@@ -340,7 +349,7 @@ class _ClauseReader:
             and self.items[0].section is Section.LEFT_OVER
             and reading.name is None
             and bool(reading.evidence)
-            and reading.evidence[-1].section in TAKES_A_NAME
+            and reading.evidence[-1].section in TAKES_ANY_NAME
         )
 
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 from owner.models.closure_sections import AGENT_SECTIONS, Section
-from owner.models.closure_slips import LongWords, ShortWords
+from owner.models.closure_slips import SHORTEST_LONG, LongWords, ShortWords
 from owner.models.closure_text import FIRST_PICTURE, words_of
 
 LANGUAGES: Final = ("pt", "en", "es")
@@ -25,6 +25,9 @@ _CORRECTED: Final = frozenset(
 _SLIPPED: Final = frozenset({Section.THANKS, Section.GOODBYE, Section.GOODBYE_OR_VERB})
 _END: Final = ""  # the key under which a node of the phrase tree keeps the heading of a finished phrase
 _MARKS: Final = re.compile(r"([\[\]()/])")
+_LAUGHTER: Final = re.compile(
+    r"[ajehiksur]{0,2}(?:ha|ja|he|je|hi|ji|rs|ks|hua|hue){2,}[ahjeksr]?"
+)  # "ajajaj", "rsrsr"
 _SLOT: Final = re.compile(r"<[^<>]*>")
 _SKIPPED_AT_MOST: Final = 2  # words between the words of a phrase: "that is really pretty much all"
 Spellings = Mapping[str, Sequence[str]]
@@ -52,7 +55,11 @@ class Lexicon(NamedTuple):
         """The clause as phrases and left-over words, in order; the owner's own phrases win."""
         items: list[Item] = []
         said, between, known = self.said, self.sets[Section.BETWEEN], self.known
-        meant = [word if word in known else intended(word) for word in words]
+        meant = (
+            words
+            if known.issuperset(words)
+            else [word if len(word) < SHORTEST_LONG or word in known else intended(word) for word in words]
+        )
         start = 0
         while start < len(words):
             section, end = longest(said, meant, start, between) if meant[start] in said else (None, start)
@@ -64,8 +71,8 @@ class Lexicon(NamedTuple):
                 items.append(unlisted(words[start]))
                 start += 1
             else:
-                typed = words[start:end]
-                items.append(Item(section, " ".join(typed), is_corrected=typed != meant[start:end]))
+                is_corrected = meant is not words and meant[start:end] != words[start:end]
+                items.append(Item(section, " ".join(words[start:end]), is_corrected))
                 start = end
         return items
 
@@ -87,6 +94,8 @@ def unlisted(word: str) -> Item:
     """What a word is that begins no phrase."""
     if word >= FIRST_PICTURE and not word.isalnum():
         return Item(Section.PICTURE, word)
+    if _LAUGHTER.fullmatch(word):
+        return Item(Section.FILLER, word)
     return Item(Section.LEFT_OVER if word.isalpha() else Section.NUMBER, word)
 
 

@@ -58,6 +58,7 @@ UNANSWERED: Final = 0.9  # the customer asked and thanks before anybody answered
 _SHOWN_AT_MOST: Final = 12  # phrases in an explanation
 
 _OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does not mean "that's right"
+_WAVE: Final = "👋"  # hello and goodbye
 _OF_THE_WHOLE: Final = ("thats it", "that is it", "e isso", "era isso")  # "ok, that's it": said of everything
 _QUIET: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
 _FAREWELL: Final = frozenset(
@@ -182,7 +183,8 @@ def keyword_score(case: Case) -> tuple[float, list[ClosureSignal]]:
     ]
     best = max((signal.weight for signal in signals), default=0.0)
     reading = case.reading
-    if reading.runs_on and not reading.is_polite and len(reading.evidence) == 1:
+    is_declined = reading.opens_with is Section.NO and case.is_offered and reading.find(_FAREWELL) is not None
+    if reading.runs_on and not (reading.is_polite or is_declined) and len(reading.evidence) == 1:
         best /= 2
     return best, signals[:_SHOWN_AT_MOST]
 
@@ -204,6 +206,8 @@ def _worth(item: Item, position: int, case: Case) -> float:
 
 def _is_in_doubt(item: Item, case: Case) -> bool:
     if item.is_corrected and item.section in COMMANDS:
+        return True
+    if item.words == _WAVE and not case.has_spoken:
         return True
     if item.section is Section.UNTIL_DAY and not (case.is_offered or _is_kind(case)):
         return True

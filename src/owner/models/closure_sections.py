@@ -115,7 +115,18 @@ CLOSES_KINDLY: Final = frozenset(
         Section.ACKNOWLEDGEMENT,
     }
 )
-TAKES_A_NAME: Final = frozenset({Section.THANKS, Section.GOODBYE})
+TAKES_A_NAME: Final = frozenset(
+    {
+        Section.THANKS,
+        Section.GOODBYE,
+        Section.UNTIL_DAY,
+        Section.GOOD_WISHES,
+        Section.DONE,
+        Section.SAME_TO_YOU,
+        Section.NO,
+    }
+)
+TAKES_ANY_NAME: Final = frozenset({Section.THANKS, Section.GOODBYE})  # also one that is in no list
 TAKES_A_TAIL: Final = frozenset({Section.DONE, Section.THAT_IS_IT, Section.AFTER_DONE})
 ENDS_A_REASON: Final = LOUD | STRONG | {Section.THANKS, Section.BUT, Section.NUMBER}
 ENDS_A_TAIL: Final = ENDS_A_REASON - {Section.REQUEST} | {Section.AFTER_DONE}

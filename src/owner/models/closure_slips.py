@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-_SHORTEST_LONG: Final = 6  # letters; below, one slip makes another word too easily
+SHORTEST_LONG: Final = 6  # letters; below, one slip makes another word too easily
 _LONGEST: Final = 24  # no listed word is longer
 _SHORTEST: Final = 4
 _WHOLE: Final = -1  # the word itself, no letter left out
@@ -26,13 +26,13 @@ class LongWords:
     def __init__(self, listed: Iterable[str]) -> None:
         self._without: dict[str, list[tuple[str, int]]] = {}  # less one letter: which word, which letter
         for word in sorted(set(listed)):
-            if len(word) >= _SHORTEST_LONG and word.isalpha():
+            if len(word) >= SHORTEST_LONG and word.isalpha():
                 self._without.setdefault(word, []).append((word, _WHOLE))
                 for gap in range(1, len(word)):
                     self._without.setdefault(_less(word, gap), []).append((word, gap))
 
     def meant(self, word: str) -> str | None:
-        if not (_SHORTEST_LONG <= len(word) <= _LONGEST and word.isalpha()):
+        if not (SHORTEST_LONG <= len(word) <= _LONGEST and word.isalpha()):
             return None
         for listed, gap in self._without.get(word, ()):
             if gap != _WHOLE:
@@ -49,7 +49,7 @@ class ShortWords:
 
     def __init__(self, listed: Iterable[str]) -> None:
         self._words = frozenset(
-            word for word in listed if _SHORTEST <= len(word) < _SHORTEST_LONG and word.isalpha()
+            word for word in listed if _SHORTEST <= len(word) < SHORTEST_LONG and word.isalpha()
         )
         self._without: dict[str, list[str]] = {}
         for word in sorted(self._words):
@@ -57,7 +57,7 @@ class ShortWords:
                 self._without.setdefault(_less(word, gap), []).append(word)
 
     def near(self, word: str) -> Iterator[str]:
-        if not (_SHORTEST - 1 <= len(word) <= _SHORTEST_LONG and word.isalpha()):
+        if not (_SHORTEST - 1 <= len(word) <= SHORTEST_LONG and word.isalpha()):
             return
         yield from self._without.get(word, ())
         for place in range(1, len(word)):

@@ -31,7 +31,6 @@ _CLITICS: Final = {
         {"don", "doesn", "didn", "won", "can", "isn", "wasn", "couldn", "wouldn", "hasn", "haven"}
     ),
 }
-_NO_HOST: Final[frozenset[str]] = frozenset()
 _HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
 _SMILE: Final = re.compile(r"<3+|[:;=]-?[)dpDP*]+(?!\w)")
 _FROWN: Final = re.compile(r"[:=]'?-?[(]+")
@@ -97,12 +96,12 @@ def clauses_of(text: str) -> list[Clause]:
     clauses: list[Clause] = []
     words: list[str] = []
     sentence = 0
-    for token in TOKEN.findall(normalise(text)):
+    tokens = TOKEN.findall(normalise(text))
+    if not _CLITICS.keys().isdisjoint(tokens):
+        tokens = _with_clitics(tokens)
+    for token in tokens:
         if token[0].isalnum() or token >= FIRST_PICTURE:
-            if words and words[-1] in _CLITICS.get(token, _NO_HOST):
-                words[-1] += token
-            else:
-                words.append(token)
+            words.append(token)
             continue
         if words:
             clauses.append(Clause(words, sentence, is_asked=token == _QUESTION_MARK))
@@ -113,6 +112,17 @@ def clauses_of(text: str) -> list[Clause]:
     if words:
         clauses.append(Clause(words, sentence))
     return clauses
+
+
+def _with_clitics(tokens: list[str]) -> list[str]:
+    """The tokens with "that s" as one word."""
+    joined = tokens[:1]
+    for token in tokens[1:]:
+        if token in _CLITICS and joined[-1] in _CLITICS[token]:
+            joined[-1] += token
+        else:
+            joined.append(token)
+    return joined
 
 
 def is_word(token: str) -> bool:
