@@ -15,7 +15,7 @@ from owner.models import closure_phrases
 from owner.models.closure import Turn, score
 from owner.models.closure_evaluation import labelled_turns
 from owner.models.closure_sections import Section
-from owner.models.closure_text import clauses_of, words_of
+from owner.models.closure_text import clauses_of
 
 REPOSITORY = Path(__file__).parents[1]
 DIALOGUES = REPOSITORY.parent / "shared" / "closure"
@@ -30,15 +30,14 @@ class Message(NamedTuple):
     history: tuple[Turn, ...]
     text: str
     right: tuple[str, ...]
+    clauses: tuple[list[str], ...]  # of the message and the two before it
 
     def holds(self, tree: dict[str, Any], between: frozenset[str]) -> bool:
-        texts = [self.text, *(turn.text for turn in self.history[-2:])]
         return any(
-            closure_phrases.longest(tree, clause.words, start, between)[0]
-            for text in texts
-            for clause in clauses_of(text)
-            for start in range(len(clause.words))
-            if clause.words[start] in tree
+            closure_phrases.longest(tree, words, start, between)[0]
+            for words in self.clauses
+            for start, word in enumerate(words)
+            if word in tree
         )
 
     @property
@@ -88,10 +87,14 @@ def _print(lines: tuple[tuple[str, str], ...], worth: dict[int, int]) -> None:
     for heading, losses in by_heading.items():
         nothing, one, harm = losses.count(0), losses.count(1), sum(loss < 0 for loss in losses)
         print(f"| {heading} | {len(losses)} | {nothing} | {one} | {harm} |")
-    for title, chosen in (("harmful", lambda loss: loss < 0), ("one message", lambda loss: loss == 1), ("no message", lambda loss: loss == 0)):
+    for title, wanted in (
+        ("harmful", range(-1_000, 0)),
+        ("one message", range(1, 2)),
+        ("no message", range(1)),
+    ):
         print(f"\n{title}:")
         for number, loss in worth.items():
-            if chosen(loss):
+            if loss in wanted:
                 print(f"  {loss:+d} {lines[number][1]}: {lines[number][0][:110]}")
 
 
@@ -104,10 +107,15 @@ def _read_only(lines: tuple[tuple[str, str], ...]) -> None:
 def _by_word(messages: list[Message]) -> dict[str, list[Message]]:
     found: dict[str, list[Message]] = defaultdict(list)
     for message in messages:
-        agent = next((turn.text for turn in reversed(message.history) if turn.speaker == "agent"), "")
-        for word in {*words_of(message.text), *words_of(agent)}:
+        for word in {word for words in message.clauses for word in words}:
             found[word].append(message)
     return found
+
+
+def _message(history: list[Turn], text: str, right: tuple[str, ...]) -> Message:
+    texts = [text, *(turn.text for turn in history[-2:])]
+    clauses = tuple(clause.words for said in texts for clause in clauses_of(said))
+    return Message(tuple(history), text, right, clauses)
 
 
 def _messages(dialogues: Path) -> Iterator[Message]:
@@ -116,12 +124,12 @@ def _messages(dialogues: Path) -> Iterator[Message]:
             dialogue = json.loads(line)
             turns = [Turn(**turn) for turn in dialogue["turns"]]
             for turn in labelled_turns(turns, dialogue["labels"], dialogue["reasons"]):
-                yield Message(tuple(turn.history), turn.text, ALLOWED[turn.label])
+                yield _message(list(turn.history), turn.text, ALLOWED[turn.label])
         for name in (f"{language}.jsonl", f"said_{language}.jsonl"):
             for case in map(json.loads, (OWN / name).read_text("utf-8").splitlines()):
                 if "context" not in case:
-                    history = tuple(Turn(**turn) for turn in case["history"])
-                    yield Message(history, case["text"], tuple(case["expect"]))
+                    history = [Turn(**turn) for turn in case["history"]]
+                    yield _message(history, case["text"], tuple(case["expect"]))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ _GREETS_OR_LEAVES: Final = frozenset(  # the first words of a longer message gre
 )
 _ABOUT_THE_END: Final = (Section.ASKS_TO_CLOSE, Section.ASKS_MORE, Section.ASKS_ALL)
 _QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS})
+_BEGINS_ANOTHER: Final = frozenset({Section.ASKS_MORE, Section.ASKS_OTHER})
+_SIGNS_OF_THE_END: Final = frozenset(
+    {Section.SETTLED, Section.WISHES_WELL, Section.SAYS_GOODBYE, Section.AT_YOUR_SERVICE}
+)
 
 
 class AgentTurn(NamedTuple):
@@ -66,6 +70,11 @@ def read_agent(text: str) -> AgentTurn:
         for section, words, sentence in found
         if sentence >= since and not (sentence == 0 < last and words in _GREETS_OR_LEAVES)
     }
+    is_settled = any(section in _SIGNS_OF_THE_END for section, _, _ in found)
+    if not (asked and is_settled) or Section.ASKS_ITEMS in acts:
+        acts.pop(
+            Section.ASKS_OTHER, None
+        )  # "Changed. Any other worries?" may end it, "Any other colour?" not
     return AgentTurn(
         acts,
         is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts),
@@ -94,7 +103,7 @@ def _acts(clause: Clause) -> list[tuple[Section, str]]:
             if section is not Section.ASKS_TO_CLOSE or _means_conversation(clause.words, end):
                 acts.append((section, " ".join(clause.words[start:end])))
             # "Anything else" may begin "anything else to drink", which ends otherwise.
-            start = start + 1 if section is Section.ASKS_MORE else end
+            start = start + 1 if section in _BEGINS_ANOTHER else end
     return acts
 
 

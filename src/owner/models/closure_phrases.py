@@ -19,9 +19,7 @@ _WORD_SETS: Final = tuple(section for section in Section if _RANK[section] >= _R
 _SAME_WORD: Final = "same word"  # the heading of spellings, which hold in every line of every list
 _MARKS_LANGUAGE: Final = "only in this language"  # the heading of the words that tell it from the other two
 _NOT_SAID: Final = AGENT_SECTIONS | frozenset(_WORD_SETS)
-_CORRECTED: Final = frozenset(
-    {Section.THANKS, Section.GOODBYE, Section.CLOSE_NOW, Section.DONE, Section.GOOD_WISHES, Section.MEETING}
-)
+_CORRECTED: Final = frozenset({Section.THANKS, Section.GOODBYE, Section.CLOSE_NOW})  # words that are a phrase
 _SLIPPED: Final = frozenset({Section.THANKS, Section.GOODBYE, Section.GOODBYE_OR_VERB})
 _END: Final = ""  # the key under which a node of the phrase tree keeps the heading of a finished phrase
 _MARKS: Final = re.compile(r"([\[\]()/])")
@@ -131,13 +129,14 @@ def lexicon() -> Lexicon:
     same = spellings()
     lines = [(line, Section(heading)) for line, heading in _lines() if heading in _HEADINGS]
     said = tree_of(((line, section) for line, section in lines if section not in _NOT_SAID), same)
+    singles = [word for word, node in said.items() if node.get(_END) in _CORRECTED]
     known = {word for line, section in lines if section not in _NOT_SAID for word in words_of(line)}
     return Lexicon(
         said=said,
         asked=tree_of(((line, section) for line, section in lines if section in AGENT_SECTIONS), same),
         sets={name: _words_under(name, lines) for name in _WORD_SETS},
         known=frozenset(known.union(*same.values())),
-        long=LongWords(word for line, section in lines if section in _CORRECTED for word in words_of(line)),
+        long=LongWords([*singles, *_words_under(Section.FORGIVEN, lines)]),
         short=ShortWords(word for line, section in lines if section in _SLIPPED for word in words_of(line)),
     )
 

@@ -7,7 +7,7 @@ from typing import Final
 from owner.models.closure_agent import SILENT, AgentTurn
 from owner.models.closure_message import Reading, tells_no_more
 from owner.models.closure_phrases import Item, lexicon
-from owner.models.closure_sections import AGREES, COMMANDS, STRONG, Section
+from owner.models.closure_sections import AGREES, COMMANDS, LEAVES, STRONG, Section
 
 FULL: Final = 1.0
 
@@ -107,7 +107,14 @@ class Case:
     def is_offered(self) -> bool:
         """The agent asks for nothing but a last wish, or for none."""
         offered = self.agent.did(Section.ASKS_MORE, Section.AT_YOUR_SERVICE, Section.SAYS_GOODBYE)
-        return offered and not self.agent.did(Section.ASKS_ITEMS)
+        return (offered or self.is_perhaps_offered) and not self.agent.did(Section.ASKS_ITEMS)
+
+    @property
+    def is_perhaps_offered(self) -> bool:
+        """To "any other worries?" a bare "no" may go on with the task; with thanks or a goodbye it ends it."""
+        reading = self.reading
+        takes_leave = reading.is_polite or reading.find(LEAVES) is not None
+        return self.agent.did(Section.ASKS_OTHER) and takes_leave
 
     @property
     def is_more_declined(self) -> bool:
@@ -373,6 +380,8 @@ def _support(case: Case) -> tuple[float, Section | None]:
     ):
         if agent.did(act) and not agent.did(Section.ASKS_ITEMS):
             return support, act
+    if case.is_perhaps_offered:
+        return FULL, Section.ASKS_OTHER
     if agent.is_question or agent is SILENT:
         return NO_SUPPORT, None
     for act in (Section.SETTLED, Section.WISHES_WELL):

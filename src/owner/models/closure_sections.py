@@ -52,6 +52,7 @@ class Section(StrEnum):
     ASKS_ITEMS = "agent: more items"
     ASKS_MORE = "agent: anything else"
     ASKS_ALL = "agent: is that all"
+    ASKS_OTHER = "agent: any other"
     SEARCHES_AGAIN = "agent: another search"
     SAYS_GOODBYE = "agent: goodbye"
     WISHES_WELL = "agent: good wishes"
@@ -60,6 +61,7 @@ class Section(StrEnum):
     ASKS_AGAIN = "agent: say it again"
 
     TURNED_ROUND = "negation turns round"
+    FORGIVEN = "slips are forgiven in"
     NOT_A_TYPO = "not a typo"
     BETWEEN = "between"
     PLAIN_STATEMENT = "plain statements"

@@ -21,7 +21,10 @@ _KEYS_BESIDE: Final = {
 
 
 class LongWords:
-    """Words of six letters and more: forgiven is a letter missing, added, wrong, or two swapped."""
+    """Words of six letters and more: forgiven is a letter missing, added, wrong, or two swapped.
+
+    Another, one more or one less letter at the end is not: "precisas" is a form of "precisa", no slip.
+    """
 
     def __init__(self, listed: Iterable[str]) -> None:
         self._without: dict[str, list[tuple[str, int]]] = {}  # less one letter: which word, which letter
@@ -35,11 +38,12 @@ class LongWords:
         if not (SHORTEST_LONG <= len(word) <= _LONGEST and word.isalpha()):
             return None
         for listed, gap in self._without.get(word, ()):
-            if gap != _WHOLE:
+            if gap != _WHOLE and gap < len(word):
                 return listed
         for missing in range(1, len(word)):
             for listed, gap in self._without.get(_less(word, missing), ()):
-                if gap in (_WHOLE, missing) or (abs(gap - missing) == 1 and listed[gap] == word[missing]):
+                is_within = gap in (_WHOLE, missing) and missing < len(word) - 1
+                if is_within or (abs(gap - missing) == 1 and listed[gap] == word[missing]):
                     return listed
         return None
 

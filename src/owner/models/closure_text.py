@@ -118,11 +118,16 @@ def _with_clitics(tokens: list[str]) -> list[str]:
     """The tokens with "that s" as one word."""
     joined = tokens[:1]
     for token in tokens[1:]:
-        if token in _CLITICS and joined[-1] in _CLITICS[token]:
+        if is_clitic_of(token, joined[-1]):
             joined[-1] += token
         else:
             joined.append(token)
     return joined
+
+
+def is_clitic_of(token: str, before: str) -> bool:
+    """Whether an apostrophe between the two was typed as a blank."""
+    return before in _CLITICS.get(token, ())
 
 
 def is_word(token: str) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from owner.models.closure_text import TOKEN, is_word, words_of
+from owner.models.closure_text import TOKEN, is_clitic_of, is_word, words_of
 
 _AROUND_WORDS: Final = ".,;:!?…\"'()[]{}*_~<>¡¿“”«»"
 
@@ -30,6 +30,10 @@ class TypedText:
         every: list[str] = []
         for chunk in self._text.split():
             ours = words_of(chunk)
+            if len(ours) == 1 and every and is_clitic_of(ours[0], every[-1]):
+                every[-1] += ours[0]
+                self._typed[-1] += f" {chunk.strip(_AROUND_WORDS)}"
+                continue
             parts = [token for token in TOKEN.findall(chunk) if is_word(token)] if len(ours) > 1 else []
             if len(parts) != len(ours):
                 parts = [chunk.strip(_AROUND_WORDS) or chunk] * len(ours)
