@@ -522,7 +522,8 @@ async def test_look_ups_across_owners_return_ids_and_nothing_else(catalogue: Con
     )
 
     names = {(column["name"], column["type"]) for column in columns}
-    directory = {name for name in DEFINER_FUNCTIONS if name.startswith("directory_")}
+    # One tells no row at all: how much waits, of all owners together, and since when.
+    directory = {name for name in DEFINER_FUNCTIONS if name.startswith("directory_")} - {"directory_send_lag"}
     assert {column["proname"] for column in columns} == directory
     assert names == {
         (name, "bigint")

@@ -22,6 +22,9 @@ from owner.models.errors import Misconfigured
 from owner.settings import Settings, get_settings
 
 FIRST_INHERITED: Final = 3  # the file descriptor, by convention
+KEEPS_ALIVE: Final = (
+    75  # seconds; longer than proxies and clients do, who would else send into a connection that ends
+)
 ENDS_WITHIN: Final = (
     20  # seconds for the requests that are under way; compose and Kubernetes have to wait for longer
 )
@@ -111,6 +114,7 @@ def _run_server(listening: socket.socket, workers: int) -> None:
         http="owner.api.http_protocol:BoundedProtocol",
         ws="none",
         proxy_headers=False,  # the public URL is configured, never guessed from headers
+        timeout_keep_alive=KEEPS_ALIVE,
         timeout_graceful_shutdown=ENDS_WITHIN,
         timeout_worker_healthcheck=STANDS_STILL_AFTER,
     )
