@@ -37,7 +37,7 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 	--custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-sending bench-jobs bench-closure format lock clean
+.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-sending bench-jobs bench-closure format lock wording clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -96,6 +96,11 @@ lock: $(UV_READY) ## Write requirements/*.lock anew (ARGS=--upgrade: with newer 
 	@$(LOCK) pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
 	@$(LOCK) requirements/bench.in -o requirements/bench.lock
 	@$(LOCK) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
+
+wording: $(DEV_READY) ## Find the inbox's sentences and enter the new ones into each language's file.
+	@cd src/owner/inbox && ../../../$(BIN)/pybabel -q extract --no-location --sort-output --project=Owner -k say -F wording/babel.cfg -o wording/inbox.pot . \
+		&& for language in pt es; do ../../../$(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete \
+			--init-missing -i wording/inbox.pot -o wording/$$language.po -l $$language -w 200; done; rm -f wording/inbox.pot
 
 clean: ## Remove .venv and caches; the data folder stays.
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from owner.api.app import create_api
 from owner.api.http_protocol import BoundedProtocol
+from owner.inbox.app import create_site
 from owner.services.catalog import Services
 
 
@@ -46,6 +46,6 @@ async def serving_api(services: Services) -> AsyncIterator[str]:
     async def connect() -> AsyncIterator[Services]:
         yield services
 
-    async with serving(create_api(connect)) as url:
+    async with serving(create_site(connect)) as url:
         yield url
         services.event_streams.end()  # an answer without an end would keep the server

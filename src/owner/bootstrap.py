@@ -39,6 +39,7 @@ from owner.services.contact_merges import ContactMergeService
 from owner.services.contacts import ContactService
 from owner.services.conversation_changes import ConversationChangeService
 from owner.services.conversation_reads import ConversationReadService
+from owner.services.conversation_threads import ConversationThreadService
 from owner.services.conversation_views import ConversationViewService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
@@ -83,6 +84,7 @@ from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
 from owner.services.twilio_settings import TwilioSettingsService
 from owner.services.users import UserService
+from owner.services.visits import VisitService
 from owner.services.webhook_courier import WebhookCourier
 from owner.services.webhook_deliveries import WebhookDeliveryService
 from owner.services.webhook_endpoints import WebhookEndpointService
@@ -263,6 +265,7 @@ def wire(
         contact_export=ContactExportService(database),
         contact_merges=ContactMergeService(database, clock=clock),
         contacts=contacts,
+        conversation_threads=ConversationThreadService(database),
         conversation_views=ConversationViewService(database),
         conversations=conversations,
         deliveries=deliveries,
@@ -317,6 +320,7 @@ def wire(
         timeouts=TimeoutService(database, clock=clock),
         twilio=twilio,
         users=UserService(database, clock=clock, links=links),
+        visits=VisitService(database),
         twilio_settings=TwilioSettingsService(database, clock=clock, twilio=twilio),
         quarantine=quarantine,
         webhook_courier=courier,

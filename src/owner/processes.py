@@ -28,14 +28,14 @@ OBJECTS_BETWEEN_COLLECTIONS: Final = (
 
 def create_app() -> ASGIApp:
     """The application as uvicorn's workers make it, from the environment."""
-    from owner.api.app import create_api
     from owner.api.shutdown import Draining
+    from owner.inbox.app import create_site
 
     end_with_parent()
     settings = get_settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format)
     draining = Draining(seconds=settings.drain_seconds)
-    return create_api(lambda: _serving(settings, draining), draining=draining)
+    return create_site(lambda: _serving(settings, draining), draining=draining)
 
 
 @asynccontextmanager

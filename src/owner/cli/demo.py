@@ -15,10 +15,10 @@ import typer
 import uvloop
 
 from owner import bootstrap, processes
-from owner.api.app import create_api
 from owner.cli.context import database, out
 from owner.cli.demo_play import Cast, StepFailed, play
 from owner.cli.local_server import listen, serving, url_of
+from owner.inbox.app import create_site
 from owner.integrations.simulator import SimulatorClient, create_simulator
 from owner.models.owner import OwnerCreate
 from owner.models.twilio_account import TwilioAccountCreate
@@ -90,7 +90,7 @@ async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> Async
     async with (
         bootstrap.open_services(settings, is_lasting=True) as services,
         serving(create_simulator(), simulator_socket),
-        serving(create_api(lambda: bootstrap.open_services(settings, is_lasting=True)), api_socket),
+        serving(create_site(lambda: bootstrap.open_services(settings, is_lasting=True)), api_socket),
         aiohttp.ClientSession() as session,
     ):
         worker = asyncio.create_task(run_worker(services, stop=stop))

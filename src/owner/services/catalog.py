@@ -19,6 +19,7 @@ from owner.services.contact_merges import ContactMergeService
 from owner.services.contacts import ContactService
 from owner.services.conversation_changes import ConversationChangeService
 from owner.services.conversation_reads import ConversationReadService
+from owner.services.conversation_threads import ConversationThreadService
 from owner.services.conversation_views import ConversationViewService
 from owner.services.conversations import ConversationService
 from owner.services.deliveries import DeliveryService
@@ -59,6 +60,7 @@ from owner.services.timeouts import TimeoutService
 from owner.services.twilio_accounts import TwilioService
 from owner.services.twilio_settings import TwilioSettingsService
 from owner.services.users import UserService
+from owner.services.visits import VisitService
 from owner.services.webhook_courier import WebhookCourier
 from owner.services.webhook_deliveries import WebhookDeliveryService
 from owner.services.webhook_endpoints import WebhookEndpointService
@@ -87,6 +89,7 @@ class Services:
     contact_export: ContactExportService
     contact_merges: ContactMergeService
     contacts: ContactService
+    conversation_threads: ConversationThreadService
     conversation_views: ConversationViewService
     conversations: ConversationService
     deliveries: DeliveryService
@@ -130,4 +133,5 @@ class Services:
     webhook_deliveries: WebhookDeliveryService
     webhook_endpoints: WebhookEndpointService
     users: UserService
+    visits: VisitService
     webhooks: WebhookService

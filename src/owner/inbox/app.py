@@ -1,0 +1,38 @@
+"""Puts the pages together and adds them to the API's application."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import Response
+from starlette.types import Scope
+
+from owner.api.app import create_api
+from owner.api.shutdown import Draining
+from owner.inbox import conversation_work, conversations, doors, live
+from owner.inbox.rendering import STATIC, STATIC_URL
+from owner.services.catalog import Services
+
+PAGES: Final = (doors, conversations, conversation_work, live)
+
+
+class _KeptFiles(StaticFiles):
+    """Files whose address changes with their content, so browsers need not ask again."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def create_site(
+    connect: Callable[[], AbstractAsyncContextManager[Services]], *, draining: Draining | None = None
+) -> FastAPI:
+    """The whole application: REST, webhooks and the pages for people."""
+    app = create_api(connect, draining=draining)
+    app.mount(STATIC_URL, _KeptFiles(directory=STATIC), name="inbox-static")
+    for pages in PAGES:
+        app.include_router(pages.router, include_in_schema=False)
+    return app

@@ -1,0 +1,131 @@
+"""The middle and the right pane: what was said and done in a conversation, and with whom."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import ClassVar
+
+from owner.inbox.rendering import Page
+from owner.inbox.visit import Signed
+from owner.models.contact import ContactResponse
+from owner.models.conversation import Conversation
+from owner.models.conversation_dtos import ConversationResponse
+from owner.models.conversation_query import ConversationQuery
+from owner.models.event import Event
+from owner.models.label import Label
+from owner.models.media import Media
+from owner.models.message import Message
+from owner.models.note import Note
+from owner.models.permissions import Permission
+from owner.services.catalog import Services
+from owner.services.conversation_threads import Thread
+
+EARLIER = 10  # conversations of the same customer beside the thread
+LABELS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in a thread: a message with its files, a note, or something that happened."""
+
+    at: datetime
+    message: Message | None = None
+    files: Sequence[Media] = ()
+    note: Note | None = None
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadStretch(Page):
+    """Entries by day, oldest first; `older` leads to those before."""
+
+    template: ClassVar = "conversation_stretch.html"
+    thread: Thread
+
+    @property
+    def conv_id(self) -> int:
+        return self.thread.conversation.conv_id
+
+    def days(self, voice: object) -> Iterator[tuple[datetime, list[Entry]]]:
+        """Entries of each day in the reader's time zone, with the first moment of it."""
+        zone = voice.time_zone  # type: ignore[attr-defined]
+        for _, entries in groupby(self._entries(), lambda entry: entry.at.astimezone(zone).date()):
+            day = list(entries)
+            yield day[0].at, day
+
+    def _entries(self) -> list[Entry]:
+        thread = self.thread
+        said = [
+            Entry(message.created_at, message=message, files=thread.files.get(message.msg_id, ()))
+            for message in thread.messages
+        ]
+        noted = [Entry(note.created_at, note=note) for note in thread.notes]
+        # The moment at which an event is written down comes after the first message that it made room for.
+        opened = {"conversation.opened": thread.conversation.created_at}
+        happened = [Entry(opened.get(event.type, event.created_at), event=event) for event in thread.events]
+        return sorted([*happened, *said, *noted], key=lambda entry: entry.at)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPane(Page):
+    """One conversation, whole: thread, composer, and who it is with."""
+
+    template: ClassVar = "conversation.html"
+    conversation: ConversationResponse
+    stretch: ThreadStretch
+    contact: ContactResponse
+    earlier: Sequence[Conversation]
+    labels: Sequence[Label]
+    now: datetime
+
+    @property
+    def title(self) -> str:
+        return self.contact.name or self.conversation.customer_address
+
+    @property
+    def last_msg_id(self) -> int | None:
+        messages = self.stretch.thread.messages
+        return messages[-1].msg_id if messages else None
+
+    @property
+    def is_open(self) -> bool:
+        return self.conversation.closed_at is None
+
+    @property
+    def is_window_closed(self) -> bool:
+        """Whether only templates may be sent."""
+        return (
+            self.conversation.reply_window_closes_at is not None
+            and self.conversation.reply_window_closes_at <= self.now
+        )
+
+    @property
+    def is_opted_out(self) -> bool:
+        return any(
+            address.opted_out_at is not None
+            for address in self.contact.addresses
+            if address.channel is self.conversation.channel
+        )
+
+
+async def load_pane(services: Services, person: Signed, conv_id: int) -> ConversationPane:
+    """Everything that the two panes show; seen by its reader from now on."""
+    caller = person.caller
+    thread = await services.conversation_threads.load(caller.owner_id, conv_id)
+    if caller.may(Permission.CONVERSATIONS_WRITE):
+        await services.conversation_reads.mark(caller, conv_id)
+    contact = await services.contacts.get(caller.owner_id, thread.conversation.contact_id)
+    earlier = await services.conversations.list_page(
+        caller.owner_id,
+        ConversationQuery(contact_id=thread.conversation.contact_id, limit=EARLIER + 1),
+    )
+    labels = await services.labels.list_page(caller.owner_id, limit=LABELS)
+    return ConversationPane(
+        await services.conversation_views.show(caller, thread.conversation),
+        ThreadStretch(thread),
+        contact.shown(),
+        [one for one in earlier.items if one.conv_id != conv_id][:EARLIER],
+        labels.items,
+        services.inbound.clock.now(),
+    )

@@ -1,0 +1,108 @@
+"""The page of conversations: a list, a thread, and who it is with."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, ClassVar, Final, Literal
+
+from fastapi import APIRouter, Form, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from owner.api.conversations import ConvId
+from owner.api.dependencies import UseCases
+from owner.api.media import get_media
+from owner.api.routing import needs
+from owner.inbox.conversation_list import ConversationList, ListWish, load_list
+from owner.inbox.conversation_thread import ConversationPane, ThreadStretch, load_pane
+from owner.inbox.rendering import Page, is_partial, show
+from owner.inbox.routing import PageRoute, Person
+from owner.models.entity import LARGEST_ID
+from owner.models.event import EVENT_TYPES
+from owner.models.message import MessageCreate
+from owner.models.note import NoteCreate
+from owner.models.permissions import Permission
+
+router = APIRouter(prefix="/inbox/conversations", route_class=PageRoute)
+Wish = Annotated[ListWish, Query()]
+SHOWN: Final = ("closure.", "contact.", "conversation.", "label.", "message.", "note.")
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationsPage(Page):
+    """The whole page; `pane` where a conversation is open in it."""
+
+    template: ClassVar = "conversations.html"
+    list: ConversationList
+    pane: ConversationPane | None = None
+
+    @property
+    def event_types(self) -> str:
+        """What the page listens for: everything that can change what it shows."""
+        return " ".join(name for name in EVENT_TYPES if name.startswith(SHOWN))
+
+
+@router.get("", **needs(Permission.CONVERSATIONS_READ))
+async def show_conversations(request: Request, services: UseCases, person: Person, wish: Wish) -> Response:
+    return show(request, ConversationsPage(await load_list(services, person, wish)))
+
+
+@router.get("/list", **needs(Permission.CONVERSATIONS_READ))
+async def show_list(request: Request, services: UseCases, person: Person, wish: Wish) -> Response:
+    """A page of lines: the next one, or the first ones anew."""
+    return show(request, await load_list(services, person, wish))
+
+
+@router.get("/media/{media_id}", **needs(Permission.CONVERSATIONS_READ))
+async def show_file(
+    services: UseCases, person: Person, media_id: Annotated[int, Path(ge=1, le=LARGEST_ID)]
+) -> Response:
+    """A customer's file, exactly as the REST API serves it."""
+    return await get_media(media_id, services, person.caller)
+
+
+@router.get("/{conv_id:int}", **needs(Permission.CONVERSATIONS_READ))
+async def show_conversation(
+    request: Request, services: UseCases, person: Person, conv_id: ConvId, wish: Wish
+) -> Response:
+    pane = await load_pane(services, person, conv_id)
+    if is_partial(request):
+        return show(request, pane)
+    return show(request, ConversationsPage(await load_list(services, person, wish, selected=conv_id), pane))
+
+
+@router.get("/{conv_id:int}/older", **needs(Permission.CONVERSATIONS_READ))
+async def show_older(
+    request: Request,
+    services: UseCases,
+    person: Person,
+    conv_id: ConvId,
+    cursor: Annotated[str, Query(max_length=500)],
+) -> Response:
+    thread = await services.conversation_threads.load(person.caller.owner_id, conv_id, before=cursor)
+    return show(request, ThreadStretch(thread))
+
+
+@router.post("/{conv_id:int}/messages", **needs(Permission.MESSAGES_SEND))
+async def write(
+    request: Request,
+    services: UseCases,
+    person: Person,
+    conv_id: ConvId,
+    *,
+    content: Annotated[str, Form()] = "",
+    kind: Annotated[Literal["message", "note"], Form()] = "message",
+    expected_last_msg_id: Annotated[int | None, Form()] = None,
+) -> Response:
+    """To the customer, or a note among colleagues."""
+    if kind == "note":
+        await services.notes.create(person.caller, conv_id, NoteCreate(content=content))
+    else:
+        create = MessageCreate(content=content, expected_last_msg_id=expected_last_msg_id)
+        await services.messages.send_as(person.caller, conv_id, create)
+    return await done(request, services, person, conv_id)
+
+
+async def done(request: Request, services: UseCases, person: Person, conv_id: int) -> Response:
+    """The conversation as it is now, after something was done to it."""
+    if is_partial(request):
+        return show(request, await load_pane(services, person, conv_id))
+    return RedirectResponse(f"/inbox/conversations/{conv_id}", HTTPStatus.SEE_OTHER)

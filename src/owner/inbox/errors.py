@@ -1,0 +1,31 @@
+"""What people see when something goes wrong: what it is, whether their text is safe, and the request's id."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ClassVar
+
+import structlog
+from fastapi import Request, Response
+
+from owner.inbox.rendering import Page, is_partial, show
+from owner.models.errors import OwnerError
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage(Page):
+    """A whole page, or a note on the one that is there."""
+
+    template: ClassVar = "error.html"
+    status: int
+    code: str
+    message: str
+    request_id: str | None
+
+
+def error_page(request: Request, problem: OwnerError, status: HTTPStatus) -> Response:
+    """The problem as a page of its own, or beside what the person was doing."""
+    page = ErrorPage(
+        status, problem.code, problem.message, structlog.contextvars.get_contextvars().get("request_id")
+    )
+    headers = {"HX-Retarget": "#notices", "HX-Reswap": "beforeend"} if is_partial(request) else None
+    return show(request, page, status=status, headers=headers)

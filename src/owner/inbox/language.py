@@ -1,0 +1,81 @@
+"""The page's words, dates and numbers in the language of who looks at it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel import Locale, negotiate_locale
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+
+WORDING: Final = Path(__file__).with_name("wording")
+LOCALES: Final = {"pt": Locale("pt", "BR"), "en": Locale("en"), "es": Locale("es")}
+"""English is what templates are written in; `wording/<language>.po` has the others."""
+
+
+@cache
+def translations(language: str) -> NullTranslations:
+    """What turns the templates' English into a language."""
+    path = WORDING / f"{language}.po"
+    if not path.exists():
+        return NullTranslations()
+    with path.open("rb") as file:
+        catalog = read_po(file)
+    compiled = BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def choose_language(wanted: str | None, accepted: str, *, otherwise: str = "en") -> str:
+    """The language that somebody chose, else the first of their browser's that there is."""
+    if wanted in LOCALES:
+        return wanted
+    preferred = [part.partition(";")[0].strip() for part in accepted.split(",")]
+    primary = [name.partition("-")[0].lower() for name in preferred]
+    return negotiate_locale(primary, list(LOCALES)) or otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One language and one time zone: how everything is said to one person."""
+
+    language: str
+    time_zone: ZoneInfo
+
+    @property
+    def locale(self) -> Locale:
+        return LOCALES[self.language]
+
+    @property
+    def tag(self) -> str:
+        """As HTML's `lang` has it."""
+        return "pt-BR" if self.language == "pt" else self.language
+
+    def say(self, message: str, **values: object) -> str:
+        """A sentence of the templates' English, with its `%(name)s` filled in."""
+        text = translations(self.language).gettext(message)
+        return text % values if values else text
+
+    def day(self, moment: datetime) -> str:
+        return format_date(moment.astimezone(self.time_zone), format="full", locale=self.locale)
+
+    def time(self, moment: datetime) -> str:
+        return format_time(moment.astimezone(self.time_zone), format="short", locale=self.locale)
+
+    def moment(self, moment: datetime) -> str:
+        return format_datetime(moment, format="medium", tzinfo=self.time_zone, locale=self.locale)
+
+    def since(self, moment: datetime, now: datetime) -> str:
+        """How long ago, in a word or two."""
+        return format_timedelta(now - moment, threshold=1, format="short", locale=self.locale)
+
+    def number(self, value: float) -> str:
+        return format_decimal(value, locale=self.locale)

@@ -1,0 +1,61 @@
+"""Turns page dataclasses into HTML, by templates that escape everything."""
+
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+
+from owner.inbox.language import translations
+from owner.inbox.visit import Visit
+
+FOLDER: Final = Path(__file__).parent
+STATIC: Final = FOLDER / "static"
+STATIC_URL: Final = "/inbox/static"
+
+
+class Page:
+    """What a template shows, as its `page`; subclasses are dataclasses that name their template."""
+
+    template: ClassVar[str]
+
+
+def show(
+    request: Request, page: Page, *, status: int = 200, headers: dict[str, str] | None = None
+) -> HTMLResponse:
+    """The page as this visitor reads it."""
+    visit: Visit = request.state.visit
+    template = _environment(visit.voice.language).get_template(page.template)
+    html = template.render(page=page, visit=visit, voice=visit.voice, is_partial=is_partial(request))
+    return HTMLResponse(html, status, headers)
+
+
+def is_partial(request: Request) -> bool:
+    """Whether HTMX asks, who puts the answer into a page that is there already."""
+    return request.headers.get("hx-request") == "true"
+
+
+@cache
+def static_url(name: str) -> str:
+    """A file's address, which changes with its content, so that browsers may keep it for good."""
+    digest = blake2b((STATIC / name).read_bytes(), digest_size=6).hexdigest()
+    return f"{STATIC_URL}/{name}?v={digest}"
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    words: Any = translations(language)
+    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["static_url"] = static_url
+    return environment

@@ -1,0 +1,16 @@
+// What every page does: tells the server its time zone, and says when the session has ended.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.includes(`owner_time_zone=${zone}`)) {
+  document.cookie = `owner_time_zone=${zone}; path=/inbox; max-age=31536000; samesite=lax`;
+}
+
+document.body.addEventListener("signed-out", () => {
+  location.assign(`/inbox/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+});
+
+// A notice goes when it is clicked, or by itself when there has been time to read it.
+const notices = document.getElementById("notices");
+notices.addEventListener("click", (event) => event.target.closest(".notice")?.remove());
+new MutationObserver((changes) => {
+  for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1) setTimeout(() => node.remove(), 12000);
+}).observe(notices, { childList: true });

@@ -1,0 +1,154 @@
+"""What people see and do in the inbox, without any script."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from browsing import Browser, browsing
+from factories import Tenant, make_inbound, some_number
+from owner.models.enums import UserRole
+from owner.services.catalog import Services
+from reading import rows
+from visiting import PASSWORD, visiting
+
+EVIL = '<script>alert("x")</script>'
+
+
+@pytest.fixture
+async def browser(services: Services, acme: Tenant) -> AsyncIterator[Browser]:
+    async with browsing(services) as opened:
+        await opened.sign_in(acme.owner.email, PASSWORD)
+        yield opened
+
+
+async def some_conversation(services: Services, tenant: Tenant, content: str = "Oi", **changes: Any) -> int:
+    receipt = await services.inbound.receive(
+        make_inbound(tenant, content, customer=some_number(), **changes),
+        owner=tenant.owner,
+        twilio_account_id=tenant.account.twilio_account_id,
+    )
+    assert receipt.conv_id is not None
+    return receipt.conv_id
+
+
+async def test_what_customers_write_is_shown_as_text(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    conv_id = await some_conversation(services, acme, EVIL, profile_name=EVIL)
+
+    page = await browser.get(f"/inbox/conversations/{conv_id}")
+
+    assert EVIL not in page.html
+    assert page.text.count(EVIL) >= 3  # the line, the thread, the name
+
+
+async def test_an_answer_is_queued_and_shown(services: Services, browser: Browser, acme: Tenant) -> None:
+    conv_id = await some_conversation(services, acme)
+    await browser.get(f"/inbox/conversations/{conv_id}")
+
+    page = await browser.post(f"/inbox/conversations/{conv_id}/messages", content="Olá, Ana!")
+
+    assert page.path == f"/inbox/conversations/{conv_id}"
+    assert "Olá, Ana!" in page.text
+    [sent] = await rows(services, acme, "SELECT content FROM messages WHERE direction = 'OUTBOUND'")
+    assert sent["content"] == "Olá, Ana!"
+
+
+async def test_a_note_is_for_colleagues_only(services: Services, browser: Browser, acme: Tenant) -> None:
+    conv_id = await some_conversation(services, acme)
+
+    page = await browser.post(
+        f"/inbox/conversations/{conv_id}/messages", content="Cliente difícil", kind="note"
+    )
+
+    assert "Cliente difícil" in page.text
+    assert not await rows(services, acme, "SELECT FROM messages WHERE direction = 'OUTBOUND'")
+
+
+async def test_an_answer_to_what_was_not_read_yet_is_refused(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    conv_id = await some_conversation(services, acme)
+
+    page = await browser.post(
+        f"/inbox/conversations/{conv_id}/messages", content="Olá", expected_last_msg_id=1
+    )
+
+    assert page.status == 409
+    assert not await rows(services, acme, "SELECT FROM messages WHERE direction = 'OUTBOUND'")
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "column", "value"),
+    [
+        ("close", {"reason": "resolvido"}, "closed_reason", "resolvido"),
+        ("priority", {"priority": "URGENT"}, "priority", "URGENT"),
+        ("hand-off", {"handler": "BOT"}, "handler", "BOT"),
+    ],
+)
+async def test_a_button_does_what_it_says(
+    services: Services,
+    browser: Browser,
+    acme: Tenant,
+    *,
+    action: str,
+    fields: dict[str, Any],
+    column: str,
+    value: str,
+) -> None:
+    conv_id = await some_conversation(services, acme)
+
+    page = await browser.post(f"/inbox/conversations/{conv_id}/{action}", **fields)
+
+    assert page.status == 200
+    [row] = await rows(services, acme, f"SELECT {column} FROM conversations WHERE conv_id = $1", conv_id)
+    assert row[column] == value
+
+
+async def test_another_owners_conversation_is_not_there(
+    services: Services, browser: Browser, globex: Tenant
+) -> None:
+    theirs = await some_conversation(services, globex)
+
+    page = await browser.get(f"/inbox/conversations/{theirs}")
+
+    assert page.status == 404
+    assert "There is nothing here" in page.text
+
+
+async def test_a_viewer_reads_and_has_nothing_to_press(services: Services, acme: Tenant) -> None:
+    conv_id = await some_conversation(services, acme)
+    async with visiting(services) as visit:
+        await visit.person(acme, "vera@acme.example", UserRole.VIEWER)
+    async with browsing(services) as browser:
+        await browser.sign_in("vera@acme.example", PASSWORD)
+
+        page = await browser.get(f"/inbox/conversations/{conv_id}")
+        refused = await browser.post(f"/inbox/conversations/{conv_id}/close")
+
+    assert "composer" not in page.html
+    assert refused.status == 403
+
+
+async def test_a_broken_address_gives_a_calm_page_with_the_requests_id(browser: Browser) -> None:
+    page = await browser.get("/inbox/conversations?view=nonsense")
+
+    assert page.status == 422
+    assert page.headers["X-Request-Id"] in page.text
+
+
+async def test_the_thread_is_read_from_its_end(services: Services, browser: Browser, acme: Tenant) -> None:
+    customer = some_number()
+    for number in range(60):
+        receipt = await services.inbound.receive(
+            make_inbound(acme, f"Mensagem {number}.", customer=customer),
+            owner=acme.owner,
+            twilio_account_id=acme.account.twilio_account_id,
+        )
+
+    page = await browser.get(f"/inbox/conversations/{receipt.conv_id}")
+
+    assert "Mensagem 59." in page.text
+    assert "Mensagem 5." not in page.text
+    assert "Older messages" in page.text

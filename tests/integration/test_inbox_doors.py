@@ -1,0 +1,102 @@
+"""People come into the inbox by its door only, and what others send in their name is refused."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from browsing import Browser, browsing
+from factories import Tenant
+from owner.inbox.doors import own_place
+from owner.services.catalog import Services
+from visiting import PASSWORD
+
+
+@pytest.fixture
+async def browser(services: Services) -> AsyncIterator[Browser]:
+    async with browsing(services) as opened:
+        yield opened
+
+
+async def test_who_is_not_signed_in_is_led_to_the_door_and_back(browser: Browser, acme: Tenant) -> None:
+    door = await browser.get("/inbox/conversations?view=closed")
+
+    inside = await browser.sign_in(acme.owner.email, PASSWORD, next="/inbox/conversations?view=closed")
+
+    assert door.path == "/inbox/sign-in?next=/inbox/conversations?view%3Dclosed"
+    assert inside.path == "/inbox/conversations?view=closed"
+
+
+async def test_a_wrong_password_is_told_and_the_email_stays(browser: Browser, acme: Tenant) -> None:
+    door = await browser.sign_in(acme.owner.email, "wrong horse")
+
+    assert door.status == 401
+    assert "E-mail or password is wrong." in door.text
+    assert f'value="{acme.owner.email}"' in door.html
+
+
+async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(
+    browser: Browser, acme: Tenant
+) -> None:
+    answer = await browser.session.post(
+        f"{browser.url}/inbox/sign-in",
+        data={"email": acme.owner.email, "password": PASSWORD},
+        allow_redirects=False,
+    )
+
+    cookie = answer.headers["Set-Cookie"]
+    for word in ("HttpOnly", "SameSite=lax", "Path=/inbox", "Secure"):
+        assert word in cookie
+
+
+async def test_who_signs_out_is_out(browser: Browser, acme: Tenant) -> None:
+    await browser.sign_in(acme.owner.email, PASSWORD)
+
+    await browser.post("/inbox/sign-out")
+
+    assert (await browser.get("/inbox/conversations")).path.startswith("/inbox/sign-in")
+
+
+async def test_a_form_of_another_site_does_nothing(browser: Browser, acme: Tenant) -> None:
+    await browser.sign_in(acme.owner.email, PASSWORD)
+
+    answer = await browser.post("/inbox/sign-out", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status == 403
+    assert (await browser.get("/inbox/conversations")).status == 200
+
+
+async def test_a_form_without_the_sessions_token_does_nothing(browser: Browser, acme: Tenant) -> None:
+    await browser.sign_in(acme.owner.email, PASSWORD)
+
+    answer = await browser.post("/inbox/sign-out", with_token=False)
+
+    assert answer.status == 403
+    assert (await browser.get("/inbox/conversations")).status == 200
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["https://evil.example", "//evil.example/inbox", "/inbox\\@evil.example", "javascript:alert(1)", ""],
+)
+def test_the_door_leads_nowhere_else(place: str) -> None:
+    assert own_place(place) == "/inbox/conversations"
+
+
+@pytest.mark.parametrize("path", ["/inbox/sign-in", "/inbox/password-forgotten", "/inbox/password?token=x"])
+async def test_every_page_forbids_inline_scripts_and_frames(browser: Browser, path: str) -> None:
+    page = await browser.get(path)
+
+    policy = page.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe-inline" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "words"), [("pt-BR,pt;q=0.9", "Entrar"), ("es", "Entrar"), ("fr, en", "Sign in")]
+)
+async def test_the_door_speaks_the_browsers_language(browser: Browser, accepted: str, words: str) -> None:
+    page = await browser.get("/inbox/sign-in", headers={"Accept-Language": accepted})
+
+    assert f"<h1>{words}</h1>" in page.html
