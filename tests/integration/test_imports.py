@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from conftest import database_url
+from databases import new_database, url_of
 from owner.cli import COMMANDS
 from owner.db.embedded import EmbeddedServer
 from owner.services.secrets_box import new_secret_key
@@ -52,6 +54,13 @@ TESTS = {"pytest", "hypothesis", "schemathesis", "mypy"}
 OUTSIDE = {"aiohttp", "aiosmtplib", "twilio.rest", "requests", "redis"}
 
 
+@pytest.fixture
+def empty_database(server: EmbeddedServer, template: str) -> Iterator[str]:
+    """Where there is nothing to do: a job that other tests left would have the worker call somebody."""
+    with new_database(server, f"owner_imports_{uuid4().hex[:8]}", template=template) as name:
+        yield name
+
+
 @pytest.mark.parametrize(
     ("code", "needless"),
     [
@@ -61,11 +70,11 @@ OUTSIDE = {"aiohttp", "aiosmtplib", "twilio.rest", "requests", "redis"}
     ],
 )
 def test_a_process_imports_nothing_heavy_that_it_does_not_use(
-    code: str, needless: set[str], server: EmbeddedServer, database_name: str, tmp_path: Path
+    code: str, needless: set[str], server: EmbeddedServer, empty_database: str, tmp_path: Path
 ) -> None:
     settings = {
         "OWNER_HOME": str(tmp_path),
-        "OWNER_DATABASE_URL": database_url(server, database_name),
+        "OWNER_DATABASE_URL": url_of(server, empty_database),
         "OWNER_SECRET_KEY": new_secret_key(),
     }
 
