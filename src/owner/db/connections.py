@@ -235,8 +235,10 @@ class Connections:
         try:
             async with asyncio.timeout(PING_PATIENCE):
                 connection = await asyncpg.connect(self._url, statement_cache_size=0)
-                await connection.execute("SELECT")
-                await connection.close()
+                try:
+                    await connection.execute("SELECT")
+                finally:
+                    connection.terminate()
         except _LOST as problem:
             is_away = type(meaning_of(problem)) in {DatabaseUnavailable, DatabaseTooSlow}
             return problem if is_away else None
