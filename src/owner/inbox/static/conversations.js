@@ -25,12 +25,13 @@ function hear(event) {
 const away = document.getElementById("live");
 function follow() {
   const source = new EventSource("/inbox/live");
-  let wasAway = false;
   source.onopen = () => {
     away.hidden = true;
-    if (wasAway) { soon("conversations-changed"); soon("conversation-changed"); }
+    // What happened between the page, or the stream before, and this one was told to nobody.
+    soon("conversations-changed");
+    soon("conversation-changed");
   };
-  source.onerror = () => { wasAway = true; away.hidden = false; if (source.readyState === EventSource.CLOSED) setTimeout(follow, 3000); };
+  source.onerror = () => { away.hidden = false; if (source.readyState === EventSource.CLOSED) setTimeout(follow, 3000); };
   for (const type of TYPES) source.addEventListener(type, hear);
 }
 follow();

@@ -1,0 +1,317 @@
+"""People answer customers in a real browser, beside a real server, worker and provider."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from filelock import FileLock
+from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
+
+from e2e.chromium import HOW, find_chromium, open_browser
+from e2e.stage import PATIENCE, Stage
+from factories import Tenant, some_number
+
+PASSWORD = "correct horse"
+SitDown: TypeAlias = Callable[..., Awaitable[Page]]
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 800}
+
+pytestmark = pytest.mark.timeout(300)  # the first one may have to install the browser
+expect.set_options(timeout=PATIENCE * 1000)
+
+
+@pytest.fixture(scope="module")
+async def browser(run_folder: Path) -> AsyncIterator[Browser]:
+    executable = find_chromium(FileLock(run_folder / "chromium.lock"))
+    if executable is None:
+        pytest.skip(HOW)
+    async with open_browser(executable) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def running(stage: Stage) -> Stage:
+    await stage.serve()
+    await stage.work()
+    return stage
+
+
+@pytest.fixture
+async def acme(running: Stage) -> Tenant:
+    return await running.tenant("acme")
+
+
+@pytest.fixture
+async def sit_down(running: Stage, browser: Browser, acme: Tenant) -> AsyncIterator[SitDown]:
+    """Somebody of the company opens a browser of their own and signs in; scripts that fail, fail the test."""
+    contexts, failures = [], []
+
+    async def open_page(**options: Any) -> Page:
+        wanted = {"locale": "en-US", "viewport": DESK, "base_url": running.url, **options}
+        context = await browser.new_context(**wanted)
+        contexts.append(context)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        await page.goto("/inbox/sign-in")
+        await sign_in(page, acme)
+        return page
+
+    yield open_page
+    for context in contexts:
+        await context.close()
+    assert failures == []
+
+
+async def sign_in(page: Page, tenant: Tenant) -> None:
+    await page.locator("[name=email]").fill(tenant.owner.email)
+    await page.locator("[name=password]").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/inbox/conversations*")
+
+
+def line_of(page: Page, words: str) -> Locator:
+    """The conversation in the list."""
+    return page.locator(".line", has_text=words)
+
+
+def said(page: Page, words: str) -> Locator:
+    return page.locator(".message", has_text=words)
+
+
+async def open_line(page: Page, words: str) -> None:
+    await line_of(page, words).click()
+    await expect(page.locator("#conversation")).to_contain_text(words)
+
+
+async def answer(page: Page, words: str) -> None:
+    await page.locator("#content").fill(words)
+    await page.locator("#content").press("Enter")
+    await expect(said(page, words)).to_be_visible()
+
+
+async def test_a_customer_writes_and_is_answered(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
+    page, ana = await sit_down(), some_number()
+
+    await running.write(acme, ana, "Vocês abrem amanhã?")
+    await open_line(page, "Vocês abrem amanhã?")  # it came by itself
+    await answer(page, "Sim, das 9 às 18 h.")
+
+    await expect(said(page, "Sim, das 9").locator(".tick-delivered, .tick-read")).to_be_attached()
+    assert await running.phone(ana) == ["Sim, das 9 às 18 h."]
+
+
+async def test_a_message_appears_in_an_open_conversation(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), some_number()
+    await running.write(acme, ana, "Oi")
+    await open_line(page, "Oi")
+
+    await running.write(acme, ana, "Meu pedido não chegou")
+
+    await expect(said(page, "Meu pedido não chegou")).to_be_visible()
+
+
+async def test_a_note_is_seen_by_colleagues_and_not_by_the_customer(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    writer, reader, ana = await sit_down(), await sit_down(), some_number()
+    await running.write(acme, ana, "Quero um desconto")
+    await open_line(writer, "Quero um desconto")
+    await open_line(reader, "Quero um desconto")
+
+    await writer.locator("[name=kind][value=note]").check()
+    await writer.locator("#content").fill("Cliente antigo, pode dar 10 %")
+    await writer.locator("#content").press("Enter")
+
+    await expect(reader.locator("#thread")).to_contain_text("Cliente antigo")
+    assert await running.phone(ana) == []
+
+
+async def test_an_answer_to_what_was_not_read_yet_is_held_back(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), some_number()
+    conv_id = await running.write(acme, ana, "Quero dois bolos")
+    await open_line(page, "Quero dois bolos")
+    await page.locator("#content").fill("Dois bolos, anotado!")
+    known = page.locator("[name=expected_last_msg_id]")
+    before = await known.input_value()
+
+    await running.write(acme, ana, "Aliás, três")
+    await expect(said(page, "Aliás, três")).to_be_visible()
+    await known.evaluate("(field, value) => { field.value = value }", before)  # as if it had not come yet
+    await page.locator("#content").press("Enter")
+
+    await expect(page.locator("#notices")).not_to_be_empty()
+    await expect(page.locator("#content")).to_have_value("Dois bolos, anotado!")
+    assert await running.get(acme, f"/v1/conversations/{conv_id}")
+    assert await running.phone(ana) == []
+
+
+async def test_a_goodbye_closes_and_an_agent_undoes_it(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), some_number()
+    await running.write(acme, ana, "Qual é o horário?")
+    await open_line(page, "Qual é o horário?")
+    await answer(page, "Das 9 às 18 h. Posso ajudar em mais alguma coisa?")
+    await running.write(acme, ana, "Não, era só isso. Obrigada, tchau!")
+
+    await page.get_by_role("button", name="Undo the closing").click()
+
+    await expect(page.locator("#content")).to_be_visible()
+    await expect(page.locator(".conversation-top")).to_contain_text("In progress")
+
+
+async def test_a_conversation_is_closed_with_a_reason(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), some_number()
+    await running.write(acme, ana, "Comprei por engano")
+    await open_line(page, "Comprei por engano")
+
+    await page.locator("body").press("e")
+    await page.get_by_label("Reason (optional)").fill("estornado")
+    await page.get_by_role("button", name="Close the conversation").click()
+
+    await expect(page.locator(".conversation-top")).to_contain_text("Closed by an agent")
+    await expect(page.locator("#conversation")).to_contain_text("estornado")
+
+
+async def test_what_was_said_is_found(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
+    page = await sit_down()
+    await running.write(acme, some_number(), "A geladeira azul chegou quebrada")
+    await running.write(acme, some_number(), "Bom dia")
+    await expect(line_of(page, "Bom dia")).to_be_visible()
+
+    await page.locator("body").press("/")
+    await page.keyboard.type("geladeira azul")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**q=geladeira*")
+
+    await expect(line_of(page, "geladeira")).to_have_count(1)
+    await expect(line_of(page, "Bom dia")).to_have_count(0)
+
+
+async def test_the_keyboard_is_enough(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
+    page, ana = await sit_down(), some_number()
+    await running.write(acme, ana, "Tem bolo de cenoura?")
+    await expect(line_of(page, "Tem bolo de cenoura?")).to_be_visible()
+
+    await page.keyboard.press("j")
+    await expect(said(page, "Tem bolo de cenoura?")).to_be_visible()
+    await page.keyboard.press("r")
+    await page.keyboard.type("Tem, e de fubá.")
+    await page.keyboard.press("Enter")
+
+    await expect(said(page, "Tem, e de fubá.")).to_be_visible()
+
+
+async def test_a_phone_shows_the_list_or_a_conversation(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page = await sit_down(viewport=PHONE, has_touch=True, is_mobile=True)
+    await running.write(acme, some_number(), "Cabe no bolso?")
+
+    await open_line(page, "Cabe no bolso?")
+    await expect(page.locator(".list-pane")).not_to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.get_by_role("link", name="Back to the list").click()
+
+    await expect(line_of(page, "Cabe no bolso?")).to_be_visible()
+
+
+async def test_a_draft_survives_a_reload_and_a_session_that_ended(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page = await sit_down()
+    await running.write(acme, some_number(), "Aceitam cartão?")
+    await open_line(page, "Aceitam cartão?")
+    await page.locator("#content").fill("Aceitamos, em até")
+
+    await page.reload()
+    await expect(page.locator("#content")).to_have_value("Aceitamos, em até")
+    await page.context.clear_cookies()
+    await page.locator("#content").press("Enter")
+    await page.wait_for_url("**/inbox/sign-in*")
+    await page.locator("[name=email]").fill(acme.owner.email)
+    await page.locator("[name=password]").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+
+    await expect(said(page, "Aceitam cartão?")).to_be_visible()
+    await expect(page.locator("#content")).to_have_value("Aceitamos, em até")
+
+
+async def test_without_script_people_read_and_answer(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
+    page, ana = await sit_down(java_script_enabled=False), some_number()
+    await running.write(acme, ana, "Sem script?")
+    await page.reload()
+
+    await line_of(page, "Sem script?").click()
+    await page.locator("#content").fill("Também funciona.")
+    await page.get_by_role("button", name="Send").click()
+
+    await expect(said(page, "Também funciona.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("locale", "tag", "words"),
+    [("pt-BR", "pt-BR", "Conversas"), ("en-GB", "en", "Conversations"), ("es-MX", "es", "Conversaciones")],
+)
+async def test_the_browser_s_language_is_spoken(sit_down: SitDown, locale: str, tag: str, words: str) -> None:
+    page = await sit_down(locale=locale)
+
+    await expect(page.locator("html")).to_have_attribute("lang", re.compile(tag))
+    await expect(page.get_by_role("link", name=words, exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_on_any_page(
+    running: Stage, acme: Tenant, sit_down: SitDown, browser: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    page = await sit_down(color_scheme=scheme, reduced_motion="reduce")
+    conv_id = await running.write(acme, some_number(), "Oi!")
+    await running.send(acme, conv_id, "Olá!")
+    stranger = await browser.new_page(base_url=running.url, color_scheme=scheme)
+
+    await _look_at(stranger, ["/inbox/sign-in", "/inbox/password-forgotten"])
+    await stranger.close()
+    await _look_at(page, [f"/inbox/conversations/{conv_id}"])
+
+
+async def _look_at(page: Page, paths: list[str]) -> None:
+    """At these pages, and whatever they lead to."""
+    seen = set()
+    while paths:
+        path = paths.pop()
+        kind = re.sub(r"[0-9]+", "1", path)
+        if kind in seen:
+            continue
+        seen.add(kind)
+        await page.goto(path)
+        found = await Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        links = page.locator("a[href^='/inbox/']:not([download])")
+        paths += await links.evaluate_all("links => links.map(link => link.pathname)")
+
+
+async def test_what_came_while_the_connection_was_lost_is_caught_up_on(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), some_number()
+    await running.write(acme, ana, "Oi")
+    await open_line(page, "Oi")
+
+    for program in running.programs:
+        if "serve" in program.log.name:
+            await program.end()
+    await expect(page.locator("#live")).to_be_visible()
+    await running.serve()
+    await running.write(acme, ana, "Ainda estão aí?")
+
+    await expect(said(page, "Ainda estão aí?")).to_be_visible()
+    await expect(page.locator("#live")).not_to_be_visible()
