@@ -37,7 +37,7 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 	--custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-sending bench-jobs bench-closure format lock wording clean
+.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-sending bench-jobs bench-live bench-start bench-closure format lock wording clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,10 +66,8 @@ chaos: $(DEV_READY) ## Kill, cut and pause everything under load, then check the
 audit: $(DEV_READY) ## Ask whether a locked version has a known hole; says so where no advisory service can be reached.
 	@$(BIN)/pytest -q -rs tests/integration/test_advisories.py
 
-bench: $(DEV_READY) ## Run the benchmarks; each prints its ratio to a yardstick of the same run.
-	@set -e; for script in benchmarks/ingest.py benchmarks/sending.py benchmarks/live.py benchmarks/closure.py; do \
-		if [ -e "$$script" ]; then echo "$$script"; $(BIN)/python "$$script" $(ARGS); fi; \
-	done
+# Redis comes last, because it is not everywhere; what takes half an hour is asked for by its name only.
+bench: bench-ingest bench-sending bench-live bench-start bench-closure bench-jobs ## All benchmarks that take minutes; each prints its ratio to a yardstick of the same run.
 
 bench-ingest: $(DEV_READY) ## Webhooks a second and idle latency, beside pgbench on the same server (ARGS="--seconds 8 --rounds 3").
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
@@ -82,6 +80,12 @@ bench-sending: $(DEV_READY) ## Messages a second to Twilio, beside a bare client
 
 bench-jobs: $(BENCH_READY) ## Jobs a second, beside Celery on Redis (ARGS="--jobs 10000 --rounds 3"); needs redis-server.
 	@$(BIN)/python benchmarks/jobs.py --celery $(CURDIR)/$(VENV)/bench/bin/python $(ARGS)
+
+bench-live: $(DEV_READY) ## From a webhook to 200 listeners, beside a transaction of pgbench (ARGS="--listeners 50").
+	@$(BIN)/python benchmarks/live.py $(ARGS)
+
+bench-start: $(DEV_READY) ## Time to the first answer and memory, beside a bare FastAPI application (ARGS="--rounds 3").
+	@$(BIN)/python benchmarks/start.py $(ARGS)
 
 bench-closure: $(DEV_READY) ## Quality and speed of the closure detector, one table (ARGS=folder of dialogues).
 	@$(BIN)/python benchmarks/closure.py $(ARGS)

@@ -64,9 +64,7 @@ def own_environment(home: Path) -> Iterator[None]:
 @contextmanager
 def serving(home: Path, *, workers: int = CORES) -> Iterator[Product]:
     """`owner serve` as in production; its log goes to a file."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with (home / "serve.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "owner", "serve", f"--port={port}", f"--workers={workers}"],
@@ -80,6 +78,13 @@ def serving(home: Path, *, workers: int = CORES) -> Iterator[Product]:
         finally:
             process.terminate()
             process.wait(timeout=60)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def is_up(url: str, process: "subprocess.Popen[bytes]") -> bool:
