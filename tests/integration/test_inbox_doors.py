@@ -1,6 +1,7 @@
 """People come into the inbox by its door only, and what others send in their name is refused."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from browsing import Browser, browsing
 from factories import Tenant
 from owner.inbox.doors import own_place
 from owner.services.catalog import Services
+from owner.services.rate_limits import RateLimitService, RateLimitSettings
 from visiting import PASSWORD
 
 
@@ -44,7 +46,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(
     )
 
     cookie = answer.headers["Set-Cookie"]
-    for word in ("HttpOnly", "SameSite=lax", "Path=/inbox", "Secure"):
+    for word in ("HttpOnly", "SameSite=lax", "Path=/;", "Secure", "__Host-"):
         assert word in cookie
 
 
@@ -56,12 +58,39 @@ async def test_who_signs_out_is_out(browser: Browser, acme: Tenant) -> None:
     assert (await browser.get("/inbox/conversations")).path.startswith("/inbox/sign-in")
 
 
-async def test_a_form_of_another_site_does_nothing(browser: Browser, acme: Tenant) -> None:
+async def test_what_a_browser_kept_goes_when_they_sign_out(browser: Browser, acme: Tenant) -> None:
     await browser.sign_in(acme.owner.email, PASSWORD)
 
-    answer = await browser.post("/inbox/sign-out", headers={"Sec-Fetch-Site": "cross-site"})
+    answer = await browser.session.post(
+        f"{browser.url}/inbox/sign-out", data={"csrf_token": browser.csrf_token}, allow_redirects=False
+    )
 
-    assert answer.status == 403
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert '__Host-owner_session=""; expires=' in answer.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
+    ids=["a browser of today", "an older one", "a page of nowhere"],
+)
+async def test_a_form_of_another_site_does_nothing(
+    browser: Browser, acme: Tenant, headers: dict[str, str]
+) -> None:
+    door = await browser.post("/inbox/sign-in", headers=headers, email=acme.owner.email, password=PASSWORD)
+    await browser.sign_in(acme.owner.email, PASSWORD)
+
+    answer = await browser.post("/inbox/sign-out", headers=headers)
+
+    assert (door.status, answer.status) == (403, 403)
+    assert (await browser.get("/inbox/conversations")).status == 200
+
+
+async def test_a_form_of_ours_is_known_by_its_origin_too(browser: Browser, acme: Tenant) -> None:
+    await browser.post(
+        "/inbox/sign-in", headers={"Origin": browser.url}, email=acme.owner.email, password=PASSWORD
+    )
+
     assert (await browser.get("/inbox/conversations")).status == 200
 
 
@@ -72,6 +101,15 @@ async def test_a_form_without_the_sessions_token_does_nothing(browser: Browser, 
 
     assert answer.status == 403
     assert (await browser.get("/inbox/conversations")).status == 200
+
+
+async def test_pages_are_counted_as_other_requests_are(services: Services, acme: Tenant) -> None:
+    limits = RateLimitService(RateLimitSettings(key_per_minute=3))
+    async with browsing(replace(services, rate_limits=limits)) as browser:
+        inside = await browser.sign_in(acme.owner.email, PASSWORD)
+        seen = [(await browser.get("/inbox/conversations")).status for _ in range(3)]
+
+    assert (inside.status, seen) == (200, [200, 200, 429])
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ async def test_an_answer_is_kept_by_nobody_and_is_no_page(
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 

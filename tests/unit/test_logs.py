@@ -1,7 +1,10 @@
 """What never reaches a log line."""
 
+import ast
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -9,6 +12,7 @@ import structlog
 from owner.logs import configure_logging, get_logger
 
 CUSTOMER = "+5511987654321"
+SOURCE = Path(__file__).parents[2] / "src" / "owner"
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +96,54 @@ def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[st
 
 def _crash(customer: str) -> float:
     return len(customer) / 0
+
+
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+TELLING = {
+    "content", "body", "text", "address", "phone", "number", "customer", "token", "auth_token", "password", "email",
+    "key", "secret", "signature", "url", "code_sent", "name", "payload", "form", "pairs", "headers", "message",
+}  # fmt: skip
+
+
+def _log_calls() -> Iterator[tuple[str, ast.Call]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            called_on = node.func.value
+            if isinstance(called_on, ast.Name) and called_on.id == "log" and node.func.attr in LEVELS:
+                yield f"{path.relative_to(SOURCE)}:{node.lineno}", node
+
+
+def test_every_line_of_the_log_is_an_event_and_keys_that_tell_nothing_private() -> None:
+    calls = list(_log_calls())
+    assert len(calls) > 10
+
+    for where, call in calls:
+        [event] = call.args
+        words = [event.body, event.orelse] if isinstance(event, ast.IfExp) else [event]
+        for word in words:
+            if isinstance(word, ast.Name):  # chosen from words above it
+                continue
+            assert isinstance(word, ast.Constant), where
+            assert re.fullmatch(r"[a-z]+(_[a-z]+)*", str(word.value)), where
+        for keyword in call.keywords:
+            assert keyword.arg not in TELLING, where
+            # What an error says may quote what was sent; its kind and its code may not.
+            said = {node.attr for node in ast.walk(keyword.value) if isinstance(node, ast.Attribute)}
+            names = {node.id for node in ast.walk(keyword.value) if isinstance(node, ast.Name)}
+            assert not said & {"content", "message", "args", "body", "auth_token"}, where
+            assert not names & {"str", "repr"}, where
+            assert not isinstance(keyword.value, ast.JoinedStr), where
+
+
+def test_nothing_is_printed_but_by_commands() -> None:
+    found = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in sorted(SOURCE.rglob("*.py"))
+        if path.relative_to(SOURCE).parts[0] != "cli"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+
+    assert found == []

@@ -7,8 +7,9 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 from owner.logs import Seldom, get_logger
@@ -24,7 +25,7 @@ from owner.models.outage_errors import (
 from owner.services.rate_limits import Allowance
 
 log = get_logger(__name__)
-_outages = Seldom(every=10.0)
+_seldom = Seldom(every=10.0)
 
 HTTP_STATUS: Final[dict[type[errors.OwnerError], HTTPStatus]] = {
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -60,6 +61,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.OwnerError, _on_owner_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_hang_up)
     app.add_exception_handler(Exception, _on_surprise)
 
 
@@ -92,20 +94,29 @@ def problem(
 async def _on_owner_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.OwnerError)
     status = http_status(error)
+    note(error, status)
+    facts = {**error.facts, **({"field": error.field} if error.field else {})}
+    headers = {**_allowance(request), **_headers_of(error)}
+    return problem(status, code=error.code, detail=error.message, headers=headers, facts=facts)
+
+
+def note(error: errors.OwnerError, status: HTTPStatus) -> None:
+    """Write into the log what those who run the product look for: what failed, and who was not let in."""
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         _log_outage(error)
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", code=error.code, status=status.value)
-    facts = {**error.facts, **({"field": error.field} if error.field else {})}
-    headers = {**_allowance(request), **_headers_of(error)}
-    return problem(status, code=error.code, detail=error.message, headers=headers, facts=facts)
+    elif isinstance(error, errors.Unauthenticated | errors.Forbidden):
+        log.info("request_refused", code=error.code, status=status.value)
+    elif isinstance(error, RateLimited) and (times := _seldom.times(error.code)):
+        log.info("request_refused", code=error.code, status=status.value, times=times)
 
 
 def _log_outage(error: errors.OwnerError) -> None:
     """That the database is away it says itself, once."""
     if type(error) is errors.DatabaseUnavailable:
         return
-    if times := _outages.times(error.code):
+    if times := _seldom.times(error.code):
         log.error("request_failed", code=error.code, status=503, times=times)
 
 
@@ -155,9 +166,17 @@ def _field_of(place: Sequence[str | int]) -> str:
     return str(place[0]) if is_position else ".".join(names)
 
 
-async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+async def _on_hang_up(_request: Request, _error: Exception) -> Response:
+    """The caller left before the whole request was here: nothing was begun, and nobody reads the answer."""
+    log.info("request_abandoned")
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: no such path, no such method, a body that can't be read."""
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, ClientDisconnect):
+        return await _on_hang_up(request, error)
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.BAD_REQUEST:  # a body that is no text at all, told like one that is no JSON
         detail = "body: it can't be read as JSON in UTF-8"

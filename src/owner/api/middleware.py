@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from secrets import token_hex
 from typing import Final
 
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from owner.api.errors import http_status, problem
 from owner.models.errors import OwnerError, PayloadTooLarge
 from owner.models.outage_errors import DatabaseBusy
+from owner.services.catalog import Services
 
 WEBHOOK_PATIENCE: Final = 10.0  # seconds, where the database answers slowly; Twilio has 15 for all its tries
 # What a browser may make of an answer that says nothing else: no page, no type of its own guess, nothing to keep.
@@ -21,6 +23,8 @@ SAFE_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+# Where browsers reach us by HTTPS they try nothing else for a year. Of subdomains only the operator's proxy knows.
+HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000")
 _REQUEST_ID: Final = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 
 
@@ -41,13 +45,18 @@ class RequestId:
             if message["type"] == "http.response.start":
                 given = message["headers"]
                 said = {name.lower() for name, _ in given}
-                safe = [header for header in SAFE_HEADERS if header[0] not in said]
+                safe = [header for header in _safe_headers(scope) if header[0] not in said]
                 message["headers"] = [*given, *safe, (b"x-request-id", request_id)]
             await send(message)
 
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         await self.app(scope, receive, send_with_id)
+
+
+def _safe_headers(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
+    services: Services = scope["state"]["services"]
+    return (*SAFE_HEADERS, HTTPS_ONLY) if services.public_url.startswith("https://") else SAFE_HEADERS
 
 
 class DeclaredSize:

@@ -10,19 +10,18 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from owner.api.dependencies import UseCases
-from owner.api.errors import http_status
+from owner.api.errors import http_status, note
 from owner.api.routing import needs
 from owner.api.visitor import From
 from owner.inbox.rendering import Page, is_partial, show
 from owner.inbox.routing import SIGN_IN, PageRoute, Person, Visiting
-from owner.inbox.visit import LANGUAGE_COOKIE, SESSION_COOKIE
+from owner.inbox.visit import LANGUAGE_COOKIE, is_secure, session_cookie
 from owner.models.access_errors import OwnerChoiceRequired, SecondFactorRequired, SignInRejected
-from owner.models.errors import NotFound, OwnerError
+from owner.models.errors import NotFound, OwnerError, Unauthenticated
 from owner.models.one_time_link import PasswordSet
 from owner.models.outage_errors import RateLimited
 from owner.models.permissions import Permission
 from owner.models.session import AT_MOST, SessionCreate
-from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox", route_class=PageRoute)
 HOME: Final = "/inbox/conversations"
@@ -102,10 +101,9 @@ async def sign_in(
         return _not_yet(request, page, problem)
     response = _go(request, page.next)
     response.set_cookie(
-        SESSION_COOKIE,
+        session_cookie(services),
         session.token,
         max_age=int(AT_MOST.total_seconds()),
-        path="/inbox",
         secure=is_secure(services),
         httponly=True,
         samesite="lax",
@@ -117,7 +115,8 @@ async def sign_in(
 async def sign_out(request: Request, services: UseCases, person: Person) -> Response:
     await services.sessions.end(person.caller, person.caller.session_id or 0)
     response = _go(request, SIGN_IN)
-    response.delete_cookie(SESSION_COOKIE, path="/inbox")
+    response.delete_cookie(session_cookie(services), secure=is_secure(services), httponly=True)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'  # files that were seen, drafts
     return response
 
 
@@ -181,11 +180,6 @@ def own_place(place: str) -> str:
     return place if is_ours and place.isprintable() else HOME
 
 
-def is_secure(services: Services) -> bool:
-    """Whether browsers reach us by HTTPS, so that a cookie may be kept from anything else."""
-    return services.public_url.startswith("https://")
-
-
 def _go(request: Request, place: str) -> Response:
     if is_partial(request):
         return Response(status_code=HTTPStatus.OK, headers={"HX-Redirect": place})
@@ -195,6 +189,8 @@ def _go(request: Request, place: str) -> Response:
 def _not_yet(request: Request, page: SignInPage, problem: OwnerError | ValidationError) -> Response:
     """The door again, with what is missing or wrong."""
     status = http_status(problem) if isinstance(problem, OwnerError) else HTTPStatus.UNAUTHORIZED
+    if isinstance(problem, Unauthenticated | RateLimited):
+        note(problem, status)
     match problem:
         case SecondFactorRequired():
             told = "code_wrong" if page.asks_code else None

@@ -7,6 +7,7 @@ from typing import ClassVar
 import structlog
 from fastapi import Request, Response
 
+from owner.api.errors import note
 from owner.inbox.rendering import Page, is_partial, show
 from owner.models.errors import OwnerError
 
@@ -24,6 +25,7 @@ class ErrorPage(Page):
 
 def error_page(request: Request, problem: OwnerError, status: HTTPStatus) -> Response:
     """The problem as a page of its own, or beside what the person was doing."""
+    note(problem, status)
     page = ErrorPage(
         status, problem.code, problem.message, structlog.contextvars.get_contextvars().get("request_id")
     )

@@ -1,4 +1,4 @@
-"""What every page does before its own lines: who looks, may they, and did a page of ours send this."""
+"""What every page does before its own lines: who looks, may they, how often, and did a page of ours send this."""
 
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
@@ -10,15 +10,18 @@ from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from owner.api.errors import http_status
 from owner.api.routing import PERMISSION
+from owner.db.connections import as_guest
 from owner.inbox.errors import error_page
 from owner.inbox.rendering import is_partial
 from owner.inbox.security import protect, refuse_other_origin, refuse_without_token
-from owner.inbox.visit import SESSION_COOKIE, Signed, Visit, voice_of
+from owner.inbox.visit import Signed, Visit, session_cookie, voice_of
 from owner.logs import get_logger
-from owner.models.errors import InvalidInput, OwnerError, Unauthenticated
+from owner.models.errors import InvalidInput, OwnerError, PayloadTooLarge, Unauthenticated
 from owner.models.permissions import Permission
 from owner.services.catalog import Services
 
@@ -36,7 +39,8 @@ class PageRoute(APIRoute):
         permission: Permission | None = (self.openapi_extra or {})[PERMISSION]
 
         async def handler(request: Request) -> Response:
-            return protect(await _answer(request, permission, handle))
+            with as_guest():  # as with REST: what Twilio calls finds a free connection
+                return protect(await _answer(request, permission, handle))
 
         return handler
 
@@ -49,6 +53,10 @@ async def _answer(request: Request, permission: Permission | None, handle: _Hand
         return await handle(request)
     except Unauthenticated:
         return _to_sign_in(request)
+    except ClientDisconnect:
+        raise
+    except HTTPException as refusal:
+        return _unreadable(request, refusal)
     except RequestValidationError as problem:
         return error_page(request, InvalidInput(_told(problem)), HTTPStatus.UNPROCESSABLE_ENTITY)
     except OwnerError as problem:
@@ -73,10 +81,11 @@ Person = Annotated[Signed, Depends(person_of)]
 
 async def _admit(request: Request, permission: Permission | None) -> None:
     """Find out who looks; refuse who may not, and what no page of ours sent."""
+    services = cast("Services", request.state.services)
     is_safe = request.method in _SAFE
     if not is_safe:
-        refuse_other_origin(request)
-    token = request.cookies.get(SESSION_COOKIE)
+        refuse_other_origin(request, services.public_url)
+    token = request.cookies.get(session_cookie(services))
     if token is None:
         if permission is not None:
             raise Unauthenticated
@@ -89,8 +98,10 @@ async def _admit(request: Request, permission: Permission | None) -> None:
         return
     if not is_safe:
         await refuse_without_token(request, token)
+    caller = request.state.visit.person.caller
     if permission is not None:
-        request.state.visit.person.caller.require(permission)
+        caller.require(permission)
+    await services.rate_limits.count_request(caller)
 
 
 async def _visit(request: Request, token: str) -> Visit:
@@ -111,6 +122,15 @@ def _to_sign_in(request: Request) -> Response:
     place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     target = SIGN_IN if request.method not in _SAFE else f"{SIGN_IN}?next={quote(place)}"
     return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+
+
+def _unreadable(request: Request, refusal: HTTPException) -> Response:
+    """A form that is too large, or is none; raises again where nobody is there any more."""
+    if isinstance(refusal.__cause__, ClientDisconnect):
+        raise refusal
+    is_too_large = refusal.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    problem = PayloadTooLarge() if is_too_large else InvalidInput("The form can't be read.")
+    return error_page(request, problem, http_status(problem))
 
 
 def _told(problem: RequestValidationError) -> str:

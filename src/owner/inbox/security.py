@@ -3,6 +3,7 @@
 import hmac
 from hashlib import blake2b
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,9 +46,15 @@ def csrf_token(session_token: str) -> str:
     return blake2b(b"csrf", key=session_token.encode()[:64], digest_size=16).hexdigest()
 
 
-def refuse_other_origin(request: Request) -> None:
-    """Raise `Forbidden` for a request that another site's page made."""
-    site = request.headers.get("sec-fetch-site")
+def refuse_other_origin(request: Request, public_url: str) -> None:
+    """Raise `Forbidden` for a request that another site's page made.
+
+    Browsers say where from in `Sec-Fetch-Site`, but older ones and those that came by plain HTTP only in `Origin`.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is None and origin is not None:
+        ours = {urlsplit(public_url).netloc, request.headers.get("host")}
+        site = "same-origin" if urlsplit(origin).netloc in ours else origin
     if site not in {None, "same-origin", "none"}:
         raise Forbidden("This came from another site's page, so nothing was done.")
 

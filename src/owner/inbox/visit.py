@@ -13,8 +13,8 @@ from owner.models.owner import Owner, time_zones
 from owner.models.permissions import Permission
 from owner.models.principal import Principal
 from owner.models.user import User
+from owner.services.catalog import Services
 
-SESSION_COOKIE: Final = "owner_session"
 LANGUAGE_COOKIE: Final = "owner_language"
 TIME_ZONE_COOKIE: Final = "owner_time_zone"
 
@@ -51,6 +51,16 @@ class Visit:
     def may(self, permission: str) -> bool:
         """Whether the person may do it; for templates, which show what is possible."""
         return self.signed is not None and self.signed.caller.may(Permission(permission))
+
+
+def is_secure(services: Services) -> bool:
+    """Whether browsers reach us by HTTPS, so that a cookie may be kept from anything else."""
+    return services.public_url.startswith("https://")
+
+
+def session_cookie(services: Services) -> str:
+    """The cookie's name. One that begins so browsers take over HTTPS only, and from this very host."""
+    return "__Host-owner_session" if is_secure(services) else "owner_session"
 
 
 def voice_of(request: Request, owner: Owner | None = None) -> Voice:

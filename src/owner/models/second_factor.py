@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from owner.models.entity import DTO
 
 RECOVERY_CODES: Final = 10
-_RECOVERY_BYTES: Final = 10  # 80 bits: nobody guesses them, whoever has the hash
+_RECOVERY_BYTES: Final = 15  # 120 bits: nobody guesses them, whoever has the hash
 _TOTP: Final = re.compile(r"[0-9]{6}", re.ASCII)
 Code = Annotated[str, Field(min_length=6, max_length=40, repr=False, examples=["492039"])]
 CurrentPassword = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
@@ -58,7 +58,7 @@ class SecondFactorDisable(DTO):
 
 
 def new_recovery_code() -> str:
-    """Four groups of four letters and digits that nobody confuses."""
+    """Six groups of four letters and digits that nobody confuses."""
     letters = b32encode(secrets.token_bytes(_RECOVERY_BYTES)).decode()
     return "-".join(letters[at : at + 4] for at in range(0, len(letters), 4))
 

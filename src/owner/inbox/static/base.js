@@ -1,7 +1,8 @@
 // What every page does: tells the server its time zone, and says when the session has ended.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.includes(`owner_time_zone=${zone}`)) {
-  document.cookie = `owner_time_zone=${zone}; path=/inbox; max-age=31536000; samesite=lax`;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `owner_time_zone=${zone}; path=/inbox; max-age=31536000; samesite=lax${secure}`;
 }
 
 document.body.addEventListener("signed-out", () => {
