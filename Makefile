@@ -37,7 +37,7 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 	--custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-sending bench-jobs bench-live bench-start bench-closure format lock wording clean
+.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-pages bench-sending bench-jobs bench-live bench-start bench-closure format lock wording clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -67,13 +67,16 @@ audit: $(DEV_READY) ## Ask whether a locked version has a known hole; says so wh
 	@$(BIN)/pytest -q -rs tests/integration/test_advisories.py
 
 # Redis comes last, because it is not everywhere; what takes half an hour is asked for by its name only.
-bench: bench-ingest bench-sending bench-live bench-start bench-closure bench-jobs ## All benchmarks that take minutes; each prints its ratio to a yardstick of the same run.
+bench: bench-ingest bench-sending bench-live bench-start bench-pages bench-closure bench-jobs ## All benchmarks that take minutes; each prints its ratio to a yardstick of the same run.
 
 bench-ingest: $(DEV_READY) ## Webhooks a second and idle latency, beside pgbench on the same server (ARGS="--seconds 8 --rounds 3").
 	@$(BIN)/python benchmarks/ingest.py $(ARGS)
 
 bench-flat: $(DEV_READY) ## Cost at 10,000,000 messages beside 10,000 (25 GB, half an hour; ARGS="--messages 1000000").
 	@$(BIN)/python benchmarks/flat.py $(ARGS)
+
+bench-pages: $(DEV_READY) ## Lists and threads of the inbox with many rows beside few, and their weight (ARGS="--messages 10000000").
+	@$(BIN)/python benchmarks/pages.py $(ARGS)
 
 bench-sending: $(DEV_READY) ## Messages a second to Twilio, beside a bare client (ARGS="--at-once 50 --rounds 3").
 	@$(BIN)/python benchmarks/sending.py $(ARGS)

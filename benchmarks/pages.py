@@ -1,7 +1,7 @@
 """Prints what pages of the inbox cost with many rows beside the same pages with few, and how heavy they are.
 
 `python benchmarks/pages.py [--messages 1000000] [--calls 30] [--home FOLDER]`. Lists are asked for in a database of 10,000
-messages and in one of `--messages` (a tenth as many conversations; a third of each belongs to the person who asks), the
+messages and in one of `--messages` (a tenth as many conversations; a third of the open ones belongs to the person who asks), the
 thread of 100 messages beside the one of 10,000. Both databases are those of `flat.py`, and `--home` keeps them. Times are the
 server's: the whole application answers a request within this process, without a socket, now in the one database, now in
 the other.
@@ -29,21 +29,24 @@ from flat_data import OpenServices, url_of
 from product import own_environment
 from rich.console import Console
 from rich.table import Table
+from starlette.types import Receive, Scope, Send
 
 from owner.db.embedded import EmbeddedServer
 from owner.inbox.app import create_site
 from owner.logs import configure_logging
-from owner.models.addresses import parse_address
+from owner.models.addresses import Address, parse_address
 from owner.models.enums import MessageType
 from owner.models.message import InboundMessage
 from owner.services.catalog import Services
 
 GOAL: Final = 1.5
 WARM_UP: Final = 5
+FEW: Final = 100  # open conversations more than flat.py makes, so that every list fills its page
 SHORT_THREAD: Final = 100  # messages
 PAGE_LIMIT, SCRIPT_LIMIT = 100, 40  # KB; scripts compressed
 EMAIL, PASSWORD = "ana1@example.com", "correct-horse-battery"
 VIEWS: Final = ("open", "mine", "unassigned", "waiting", "closed")
+ROW: Final = re.compile(r"<article|<a class=\"line")
 out = Console(highlight=False, width=120)
 
 
@@ -65,15 +68,16 @@ def main() -> None:
 async def measure(server: EmbeddedServer, wanted: argparse.Namespace) -> None:
     async with AsyncExitStack() as stack:
         few, many = [await stack.enter_async_context(_opened(server, name)) for name in ("small", "large")]
-        table = Table("page", "few: p50 ms", "many: p50 ms", "ratio", "KB")
+        table = Table("page", "few: p50 ms", "many: p50 ms", "ratio", "KB", "")
         rows = [(f"list: {view}", *2 * (f"/inbox/conversations?view={view}",)) for view in VIEWS]
         rows.append(("list: search", *2 * ("/inbox/conversations?view=open&q=geladeira",)))
         rows.append((f"thread: {SHORT_THREAD} and 10,000 messages", few.thread, many.thread))
         for name, *paths in rows:
-            small, large, size = await _compare((few.client, many.client), paths, calls=wanted.calls)
+            small, large, size, shown = await _compare((few.client, many.client), paths, calls=wanted.calls)
             verdict = "" if large / small <= GOAL and size <= PAGE_LIMIT else " missed"
+            note = f"{shown[0]} and {shown[1]} rows" if shown[0] != shown[1] else ""
             table.add_row(
-                name, f"{small:.1f}", f"{large:.1f}", f"{large / small:.2f}{verdict}", f"{size:.0f}"
+                name, f"{small:.1f}", f"{large:.1f}", f"{large / small:.2f}{verdict}", f"{size:.0f}", note
             )
         out.print(table)
         scripts = await _scripts(many.client, many.thread)
@@ -94,6 +98,9 @@ class _Seat:
 async def _opened(server: EmbeddedServer, name: str) -> AsyncIterator[_Seat]:
     async with OpenServices(server, name) as services, AsyncExitStack() as stack:
         place = find_places(server, name, services, rank=1)
+        if name == "small":
+            for _ in range(FEW):
+                await _write(services, place, _somebody())
         await asyncio.to_thread(_give_away, server, name, place)
 
         @asynccontextmanager
@@ -101,8 +108,12 @@ async def _opened(server: EmbeddedServer, name: str) -> AsyncIterator[_Seat]:
             yield services
 
         site = create_site(connect)
-        await stack.enter_async_context(site.router.lifespan_context(site))
-        transport = httpx.ASGITransport(app=site)
+        state = await stack.enter_async_context(site.router.lifespan_context(site))
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await site({**scope, "state": dict(state or {})}, receive, send)
+
+        transport = httpx.ASGITransport(app=answer)
         client = await stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="https://owner.example", follow_redirects=True)
         )
@@ -113,38 +124,47 @@ async def _opened(server: EmbeddedServer, name: str) -> AsyncIterator[_Seat]:
 
 
 def _give_away(server: EmbeddedServer, name: str, place: Place) -> None:
-    """The person who looks gets one open conversation in three, where they have none yet."""
-    with psycopg.connect(url_of(server, name, "postgres")) as connection:
-        connection.execute(
-            "UPDATE conversations SET assignee_id = %(user)s WHERE owner_id = %(owner)s AND closed_at IS NULL AND conv_id %% 3 = 0"
-            " AND NOT EXISTS (SELECT FROM conversations WHERE owner_id = %(owner)s AND closed_at IS NULL AND assignee_id = %(user)s)",
+    """The person who looks gets one open conversation in three."""
+    with psycopg.connect(url_of(server, name, "postgres"), autocommit=True) as connection:
+        given = connection.execute(
+            "UPDATE conversations SET assignee_id = %(user)s WHERE owner_id = %(owner)s AND closed_at IS NULL"
+            " AND conv_id %% 3 = 0 AND assignee_id IS DISTINCT FROM %(user)s",
             {"user": place.user_id, "owner": place.owner_id},
         )
+        if given.rowcount:
+            connection.execute("VACUUM ANALYZE conversations")
 
 
 async def _short_thread(services: Services, place: Place) -> int:
-    customer = parse_address(f"+55119{secrets.randbelow(10**8):08d}")
-    for number in range(SHORT_THREAD):
-        inbound = InboundMessage(
-            provider_sid=f"SM{secrets.token_hex(16)}",
-            customer=customer,
-            company=place.our_address,
-            content=f"Queria saber do meu pedido {number}",
-            message_type=MessageType.TEXT,
-        )
-        receipt = await services.inbound.receive(
-            inbound, owner=place.owner, twilio_account_id=place.account_id
-        )
+    customer = _somebody()
+    for _ in range(SHORT_THREAD - 1):
+        await _write(services, place, customer)
+    return await _write(services, place, customer)
+
+
+async def _write(services: Services, place: Place, customer: Address) -> int:
+    inbound = InboundMessage(
+        provider_sid=f"SM{secrets.token_hex(16)}",
+        customer=customer,
+        company=place.our_address,
+        content="Queria saber da minha geladeira",
+        message_type=MessageType.TEXT,
+    )
+    receipt = await services.inbound.receive(inbound, owner=place.owner, twilio_account_id=place.account_id)
     assert receipt.conv_id is not None
     return receipt.conv_id
 
 
+def _somebody() -> Address:
+    return parse_address(f"+55119{secrets.randbelow(10**8):08d}")
+
+
 async def _compare(
     clients: tuple[httpx.AsyncClient, httpx.AsyncClient], paths: list[str], *, calls: int
-) -> tuple[float, float, float]:
-    """Medians in ms, and the heavier page in KB."""
+) -> tuple[float, float, float, list[int]]:
+    """Medians in ms, the heavier page in KB, and how many rows each showed."""
     took: tuple[list[float], list[float]] = ([], [])
-    sizes = [0, 0]
+    sizes, shown = [0, 0], [0, 0]
     for call in range(WARM_UP + calls):
         for which in (0, 1) if call % 2 else (1, 0):
             begun = time.perf_counter()
@@ -152,9 +172,10 @@ async def _compare(
             seconds = time.perf_counter() - begun
             assert answer.status_code == httpx.codes.OK, answer.text
             sizes[which] = len(answer.content)
+            shown[which] = len(ROW.findall(answer.text))
             if call >= WARM_UP:
                 took[which].append(seconds * 1e3)
-    return statistics.median(took[0]), statistics.median(took[1]), max(sizes) / 1024
+    return statistics.median(took[0]), statistics.median(took[1]), max(sizes) / 1024, shown
 
 
 async def _scripts(client: httpx.AsyncClient, path: str) -> float:
