@@ -13,9 +13,22 @@ from owner.api.app import create_api
 from owner.api.shutdown import Draining
 from owner.inbox import conversation_work, conversations, doors, live
 from owner.inbox.rendering import STATIC, STATIC_URL
+from owner.inbox.settings import (
+    account,
+    api_keys,
+    closure,
+    company,
+    features,
+    labels,
+    people,
+    replies,
+    sections,
+    twilio,
+)
 from owner.services.catalog import Services
 
-PAGES: Final = (doors, conversations, conversation_work, live)
+SETTINGS: Final = (sections, account, people, company, closure, replies, labels, features, twilio, api_keys)
+PAGES: Final = (doors, conversations, conversation_work, live, *SETTINGS)
 
 
 class _KeptFiles(StaticFiles):

@@ -29,7 +29,10 @@ def show(
     """The page as this visitor reads it."""
     visit: Visit = request.state.visit
     template = _environment(visit.voice.language).get_template(page.template)
-    html = template.render(page=page, visit=visit, voice=visit.voice, is_partial=is_partial(request))
+    notice = request.query_params.get("notice")  # what a form that led here has to say
+    html = template.render(
+        page=page, visit=visit, voice=visit.voice, is_partial=is_partial(request), notice=notice
+    )
     return HTMLResponse(html, status, headers)
 
 

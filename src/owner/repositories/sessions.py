@@ -47,10 +47,17 @@ class SessionRepository(BaseRepository[Session]):
             at,
         )
 
-    async def delete_of_user(self, user_id: int, *, except_id: int | None = None) -> None:
-        await self.connection.execute(
-            "DELETE FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2", user_id, except_id
+    async def delete_of_user(self, user_id: int, *, except_id: int | None = None) -> list[int]:
+        """End a person's sessions, but one; returns which."""
+        rows = await self.connection.fetch(
+            """
+            DELETE FROM sessions WHERE user_id = $1 AND session_id IS DISTINCT FROM $2
+            RETURNING session_id
+            """,
+            user_id,
+            except_id,
         )
+        return [row["session_id"] for row in rows]
 
     async def delete_over(self, user_id: int, *, now: datetime) -> None:
         """Forget those of a person that ended by themselves."""

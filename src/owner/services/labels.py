@@ -31,6 +31,10 @@ class LabelService:
         async with self.database.owner(owner_id) as connection:
             return await LabelRepository(connection).list_page(limit=limit, cursor=cursor)
 
+    async def get(self, owner_id: int, label_id: int) -> Label:
+        async with self.database.owner(owner_id) as connection:
+            return await LabelRepository(connection).get(label_id)
+
     async def change(self, caller: Principal, label_id: int, update: LabelUpdate) -> Label:
         async with self.database.owner(caller.owner_id) as connection:
             labels = LabelRepository(connection)

@@ -89,6 +89,17 @@ class SessionService:
             event = NewEvent("session.ended", caller.actor, data={"session_id": session_id})
             await EventRepository(connection).add_all(caller.owner_id, [event])
 
+    async def end_others(self, caller: Principal) -> None:
+        """End every session of the caller's but the one that asks, as after a device was lost."""
+        async with self.database.owner(caller.owner_id) as connection:
+            sessions = SessionRepository(connection)
+            ended = await sessions.delete_of_user(caller.signed_in_user_id, except_id=caller.session_id)
+            events = [
+                NewEvent("session.ended", caller.actor, data={"session_id": session_id})
+                for session_id in ended
+            ]
+            await EventRepository(connection).add_all(caller.owner_id, events)
+
     async def _people_of(self, wanted: SessionCreate) -> list[_Person]:
         async with self.database.system() as connection:
             keys = await Directory(connection).users_by_email(hash_email(wanted.email))

@@ -1,0 +1,112 @@
+"""What somebody typed into a form and what is wrong with it, so that it can be shown again as it was."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Self
+
+from fastapi import Depends, Request
+
+from owner.api.errors import http_status
+from owner.inbox.language import Voice
+from owner.inbox.refusals import REFUSALS, explain
+from owner.inbox.routing import visit_of
+from owner.models.errors import OwnerError
+
+ON: Final = "on"  # what browsers send for a box that is ticked
+
+
+@dataclass(slots=True)
+class Form:
+    """The fields of one form by name. What stands under the empty name is wrong with all of it."""
+
+    values: Mapping[str, list[str]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    status: HTTPStatus = HTTPStatus.OK
+    voice: Voice | None = None
+
+    @classmethod
+    def of(cls, **stored: Any) -> Self:
+        """A form as it is shown first: with what is stored."""
+        return cls({name: _typed(value) for name, value in stored.items()})
+
+    def text(self, name: str) -> str:
+        return (self.values.get(name) or [""])[-1]
+
+    def text_or_none(self, name: str) -> str | None:
+        return self.text(name).strip() or None
+
+    def has(self, name: str) -> bool:
+        """Whether a box is ticked."""
+        return self.text(name) == ON
+
+    def chosen(self, name: str) -> list[str]:
+        """The boxes of a group that are ticked."""
+        return [value for value in self.values.get(name, ()) if value]
+
+    def lines(self, name: str) -> list[str]:
+        """One item a line; blank lines are none."""
+        return [line.strip() for line in self.text(name).splitlines() if line.strip()]
+
+    def number(self, name: str) -> float | str:
+        """A number, or what was typed in its place, for the model to refuse."""
+        typed = self.text(name).strip()
+        try:
+            return int(typed) if typed.lstrip("-").isdecimal() else float(typed.replace(",", "."))
+        except ValueError:
+            return typed
+
+    def texts(self, *names: str) -> dict[str, str]:
+        return {name: self.text(name) for name in names}
+
+    def refusing(self) -> "Refusing":
+        """Inside, what is refused is noted for the form to be shown again; everything else goes on its way."""
+        return Refusing(self)
+
+    def refuse(self, problem: Exception) -> None:
+        assert self.voice is not None, "only what was sent can be refused"
+        for name, words in explain(self.voice, problem):
+            self.problems.setdefault(name if name in self.values else "", words)
+        self.status = HTTPStatus.UNPROCESSABLE_ENTITY
+        if isinstance(problem, OwnerError):
+            self.status = http_status(problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """A class of its own, because a generator can't tell type checkers that it holds exceptions back."""
+
+    form: Form
+
+    def __enter__(self) -> None:
+        """Nothing was refused yet."""
+
+    def __exit__(self, kind: object, problem: BaseException | None, traceback: object) -> bool:
+        if not isinstance(problem, REFUSALS):
+            return False
+        self.form.refuse(problem)
+        return True
+
+
+async def sent_form(request: Request) -> Form:
+    """What this request's form says; a file that stands in a field's place is nothing."""
+    sent = await request.form()
+    values: dict[str, list[str]] = {}
+    for name, value in sent.multi_items():
+        if isinstance(value, str):
+            # Browsers send every line end as two characters.
+            values.setdefault(name, []).append(value.replace("\r\n", "\n"))
+    return Form(values, voice=(await visit_of(request)).voice)
+
+
+Sent = Annotated[Form, Depends(sent_form)]
+
+
+def _typed(value: Any) -> list[str]:
+    if value is None or value is False:
+        return []
+    if value is True:
+        return [ON]
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ["\n".join(map(str, value))]
+    return [str(value)]
