@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 import aiohttp
 import typer
@@ -16,7 +17,7 @@ import uvloop
 
 from owner import bootstrap, processes
 from owner.cli.context import database, out
-from owner.cli.demo_play import Cast, StepFailed, play
+from owner.cli.demo_play import TEMPLATE, Cast, StepFailed, leave_something_open, play
 from owner.cli.local_server import listen, serving, url_of
 from owner.inbox.app import create_site
 from owner.integrations.simulator import SimulatorClient, create_simulator
@@ -28,6 +29,13 @@ from owner.worker.runner import run_worker
 
 WHATSAPP: Final = "whatsapp:+551150284400"
 SMS: Final = "+551150284400"
+EMAIL: Final = "atendente@padaria.example"
+TEMPLATES: Final = {
+    TEMPLATE: {
+        "body": "Oi, {{1}}! Seu pedido {{2}} está pronto. Você retira hoje?",
+        "buttons": [{"payload": "yes", "text": "Sim, hoje"}, {"payload": "no", "text": "Amanhã"}],
+    }
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,8 @@ class DemoTenant:
 
     owner_id: int
     api_key: str = field(repr=False)
+    email: str
+    password: str = field(repr=False)
     account_sid: str
     auth_token: str = field(repr=False)
     inbound_path: str
@@ -65,22 +75,26 @@ def demo(
 
 async def _run(settings: Settings, *, port: int, stop_after: bool) -> bool:
     stop = processes.stop_on_signal()
-    async with _stage(settings, port=port, stop=stop) as cast:
+    async with _stage(settings, port=port, stop=stop) as (tenant, cast):
         try:
             await play(cast)
+            if not stop_after:
+                await leave_something_open(cast)
         except StepFailed as failure:
             out.print(f"\n[bold red]✗ {failure}[/bold red]")
             return False
         out.print("\n[bold green]✓ Every step was seen in the database.[/bold green]")
         if not stop_after:
-            _show_the_way(cast, settings)
+            _show_the_way(tenant, cast, settings)
             await stop.wait()
             out.print("\nStopping …")
         return True
 
 
 @asynccontextmanager
-async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> AsyncIterator[Cast]:
+async def _stage(
+    settings: Settings, *, port: int, stop: asyncio.Event
+) -> AsyncIterator[tuple[DemoTenant, Cast]]:
     """API, worker and simulator, each over real HTTP, with the demo's tenant connected."""
     api_socket = listen(port)
     simulator_socket = listen(api_socket.getsockname()[1] + 1)
@@ -98,7 +112,11 @@ async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> Async
         simulator = SimulatorClient(url_of(simulator_socket), session)
         inbound_url = services.public_url + tenant.inbound_path
         await simulator.register_account(
-            tenant.account_sid, tenant.auth_token, numbers=[WHATSAPP, SMS], inbound_url=inbound_url
+            tenant.account_sid,
+            tenant.auth_token,
+            numbers=[WHATSAPP, SMS],
+            inbound_url=inbound_url,
+            templates=TEMPLATES,
         )
         cast = Cast(
             services,
@@ -112,7 +130,7 @@ async def _stage(settings: Settings, *, port: int, stop: asyncio.Event) -> Async
             SMS,
         )
         try:
-            yield cast
+            yield tenant, cast
         finally:
             stop.set()
             await worker
@@ -122,26 +140,23 @@ async def _find_or_make_tenant(services: Services, path: Path) -> DemoTenant:
     known = _read_tenant(path)
     if known is not None:
         return known
-    made = await services.tenants.create(
-        OwnerCreate(
-            name="Padaria Central",
-            email=f"demo-{secrets.token_hex(4)}@example.com",
-            password=secrets.token_urlsafe(16),
-        )
-    )
+    password = secrets.token_urlsafe(9)
+    made = await services.tenants.create(OwnerCreate(name="Padaria Central", email=EMAIL, password=password))
     account_sid, auth_token = f"AC{secrets.token_hex(16)}", secrets.token_hex(16)
     account = await services.twilio.connect(
         made.owner_id,
         TwilioAccountCreate(account_sid=account_sid, auth_token=auth_token, phone_numbers=[WHATSAPP, SMS]),
     )
     inbound_path = services.twilio.inbound_url(account).removeprefix(services.public_url)
-    tenant = DemoTenant(made.owner_id, made.api_key, account_sid, auth_token, inbound_path)
+    tenant = DemoTenant(made.owner_id, made.api_key, EMAIL, password, account_sid, auth_token, inbound_path)
     _keep_tenant(path, tenant)
     return tenant
 
 
 def _read_tenant(path: Path) -> DemoTenant | None:
-    return DemoTenant(**json.loads(path.read_text())) if path.exists() else None
+    known = json.loads(path.read_text()) if path.exists() else {}
+    # Before there was an inbox nobody could sign in, and no password was kept: such a bakery is left alone.
+    return DemoTenant(**known) if "password" in known else None
 
 
 def _keep_tenant(path: Path, tenant: DemoTenant) -> None:
@@ -150,11 +165,18 @@ def _keep_tenant(path: Path, tenant: DemoTenant) -> None:
         json.dump(asdict(tenant), file)
 
 
-def _show_the_way(cast: Cast, settings: Settings) -> None:
-    """What to try next, ready to paste."""
+def _show_the_way(tenant: DemoTenant, cast: Cast, settings: Settings) -> None:
+    """What to try next: two pages to open side by side, and commands ready to paste."""
     api, simulator = cast.services.public_url, cast.simulator.base_url
+    phone = urlencode({"number": cast.carla, "to": WHATSAPP, "name": "Carla"})
     home = "" if "OWNER_HOME" not in os.environ else f"OWNER_HOME={settings.home} "
     out.print(f"""
+[bold]Open these two side by side:[/bold] write on the phone, answer in the inbox.
+
+  Carla's phone  {simulator}/simulator?{phone}
+  The inbox      {api}/inbox
+                 sign in as {tenant.email} with the password {tenant.password}
+
 [bold]It keeps running.[/bold] Ctrl-C ends it; the next start finds this data again ({settings.home}).
 
   The REST API   {api}/docs

@@ -31,6 +31,7 @@ TICKS: Final = {
     DeliveryStatus.DELIVERED: "[dim]✓✓[/dim]",
     DeliveryStatus.READ: "[cyan]✓✓[/cyan]",
 }
+TEMPLATE: Final = "HX" + 32 * "0"
 COLOURS: Final = {"PENDING": "yellow", "PROGRESS": "blue", "USER_CLOSED": "green"}
 
 
@@ -53,6 +54,7 @@ class Cast:
     sms: str
     ana: str = field(default_factory=lambda: f"whatsapp:+55119{secrets.randbelow(90_000_000) + 10_000_000}")
     bruno: str = field(default_factory=lambda: f"+55119{secrets.randbelow(90_000_000) + 10_000_000}")
+    carla: str = field(default_factory=lambda: f"+55119{secrets.randbelow(90_000_000) + 10_000_000}")
 
 
 async def play(cast: Cast) -> None:
@@ -73,6 +75,19 @@ async def play(cast: Cast) -> None:
     await _webhook_comes_twice(cast)
     await _stranger_forges(cast)
     await _bruno_opts_out(cast)
+
+
+async def leave_something_open(cast: Cast) -> None:
+    """A conversation for who stays: a template with buttons on Carla's phone, unanswered.
+
+    Raises:
+        StepFailed: it was not sent.
+    """
+    opened = await _post(cast, "/v1/conversations", {"customer_address": cast.carla, "contact_name": "Carla"})
+    _expect(opened.status == HTTPStatus.CREATED, "the API opens a conversation")
+    content = {"content_sid": TEMPLATE, "content_variables": {"1": "Carla", "2": "1043"}}
+    sent = await _post(cast, f"/v1/conversations/{opened.json['conv_id']}/messages", content)
+    _expect(sent.status == HTTPStatus.ACCEPTED, "the API accepts a template")
 
 
 async def _ana_asks(cast: Cast) -> Conversation:

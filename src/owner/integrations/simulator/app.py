@@ -11,10 +11,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from owner.integrations.simulator import accounts, control, media, messages
+from owner.integrations.simulator import accounts, control, media, messages, page
 from owner.integrations.simulator.callbacks import Carrier
 from owner.integrations.simulator.context import RAW_SEND, World, not_found
 from owner.integrations.simulator.errors import TwilioError
@@ -52,6 +53,10 @@ ROUTES = [
     Route("/simulator/faults", control.list_faults),
     Route("/simulator/faults", control.clear_faults, methods=["DELETE"]),
     Route("/simulator/reset", control.reset, methods=["POST"]),
+    Route("/simulator", page.show),
+    Route("/simulator/phone/messages", page.write, methods=["POST"]),
+    Route("/simulator/phone/faults", page.switch, methods=["POST"]),
+    Mount("/simulator/static", StaticFiles(directory=page.STATIC)),
 ]
 
 
@@ -83,6 +88,7 @@ def create_simulator(
             TwilioError: _refuse,
             HTTPException: _refuse_path,
             NumberUnknown: control.explain,
+            page.FromElsewhere: page.refuse_other_site,
             ValidationError: control.explain,
         },
     )

@@ -23,7 +23,7 @@ class AccountSettings(TypedDict, total=False):
     inbound_url: str
     messaging_service_sid: str
     advanced_opt_out: bool
-    templates: Mapping[str, str]
+    templates: Mapping[str, str | Mapping[str, Any]]
 
 
 class Content(TypedDict, total=False):

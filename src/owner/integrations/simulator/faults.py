@@ -26,6 +26,7 @@ class FaultKind(StrEnum):
     CALLBACKS_FIRST = "callbacks_first"  # awaited before the create is answered
     CALLBACKS_LOST = "callbacks_lost"  # none is posted
     WEBHOOK_LOST = "webhook_lost"  # a customer's message to `to` is logged, and not posted
+    WEBHOOK_DOUBLED = "webhook_doubled"  # one to `to` is posted twice at the same moment
 
 
 BEFORE_ACCEPTING: Final = frozenset(

@@ -1,11 +1,23 @@
 """Serves what customers attached: behind Basic auth a redirect, behind the redirect the bytes."""
 
+import re
+from typing import Final
+
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from owner.integrations.simulator.context import message_of, not_found, world_of
 from owner.integrations.simulator.resources import API, media_resource
 from owner.integrations.simulator.store import Media
+from owner.integrations.simulator.writing import Attachment
+
+LARGEST: Final = 16 * 1024 * 1024
+CONTENT_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+")
+
+
+class Unsuitable(Exception):
+    """A file that no phone would send."""
 
 
 async def list_media(request: Request) -> Response:
@@ -40,7 +52,25 @@ async def download(request: Request) -> Response:
     if media is None or media.location:
         return Response(status_code=404)
     # As a raw header: Starlette would add a charset to text types.
-    return Response(media.content, headers={"Content-Type": media.content_type or "application/octet-stream"})
+    return Response(
+        media.content,
+        headers={
+            "Content-Type": media.content_type or "application/octet-stream",
+            # The phone's page is served from here too: nothing that somebody attached runs beside it.
+            "Content-Security-Policy": "sandbox; default-src 'none'; img-src 'self'; media-src 'self'",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+async def attachment_of(file: UploadFile) -> Attachment:
+    """A file that was chosen in a browser; raises `Unsuitable`."""
+    content = await file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise Unsuitable
+    told = file.content_type or ""
+    content_type = told if CONTENT_TYPE.fullmatch(told) else "application/octet-stream"
+    return Attachment.model_construct(content_type=content_type, data_base64=content)
 
 
 def _attached(attachments: list[Media], media_sid: str) -> Media | None:

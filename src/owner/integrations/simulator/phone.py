@@ -1,5 +1,6 @@
 """The customer's phone: what it writes reaches the application as Twilio's webhook."""
 
+import asyncio
 from typing import Any, Final
 
 from owner.integrations.simulator import opt_outs
@@ -31,7 +32,9 @@ async def write(
         message = _receive(world, account, customer, writing, base_url)
     if world.faults.take(frozenset({FaultKind.WEBHOOK_LOST}), writing.to, account.sid):
         return message, None
-    return message, await _post(world, account, message)
+    is_doubled = world.faults.take(frozenset({FaultKind.WEBHOOK_DOUBLED}), writing.to, account.sid)
+    answers = await asyncio.gather(*[_post(world, account, message) for _ in range(2 if is_doubled else 1)])
+    return message, answers[0]
 
 
 def seen_on(world: World, customer: str) -> list[dict[str, Any]]:
@@ -95,7 +98,9 @@ async def _post(world: World, account: Account, message: Message) -> Answer | No
     url = account.inbound_url_for(message.recipient)
     if url is None:
         return None
-    return await world.webhooks.post(url, message.webhook, auth_token=account.auth_token)
+    answer = await world.webhooks.post(url, message.webhook, auth_token=account.auth_token)
+    message.callbacks.append((message.status, answer.status_code))
+    return answer
 
 
 def _location(message: Message, media: Media) -> str:

@@ -5,8 +5,18 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, field_validator
 
 from owner.integrations.simulator.store import Account, Number
+from owner.integrations.simulator.writing import Button
 
 HTTP_URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
+
+
+class Template(BaseModel):
+    """An approved template with quick replies."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    body: str
+    buttons: list[Button] = Field(default_factory=list)
 
 
 class Registration(BaseModel):
@@ -21,7 +31,7 @@ class Registration(BaseModel):
     inbound_url: str | None = None
     messaging_service_sid: str | None = None
     advanced_opt_out: bool = False
-    templates: dict[str, str] = Field(default_factory=dict)  # ContentSid to a text with {{1}}
+    templates: dict[str, str | Template] = Field(default_factory=dict)  # by ContentSid; texts have {{1}}
 
     @field_validator("inbound_url")
     @classmethod
@@ -41,5 +51,10 @@ class Registration(BaseModel):
             messaging_service_sid=self.messaging_service_sid,
             advanced_opt_out=self.advanced_opt_out,
             numbers={address: Number(address) for address in self.numbers},
-            templates=dict(self.templates),
+            templates={
+                sid: given if isinstance(given, str) else given.body for sid, given in self.templates.items()
+            },
+            buttons={
+                sid: given.buttons for sid, given in self.templates.items() if isinstance(given, Template)
+            },
         )

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from owner.integrations.simulator.addresses import channel_of
+from owner.integrations.simulator.writing import Button
 
 WHATSAPP_WINDOW: Final = timedelta(hours=24)
 
@@ -50,6 +51,7 @@ class Account:
     advanced_opt_out: bool = False
     numbers: dict[str, Number] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
+    buttons: dict[str, list[Button]] = field(default_factory=dict)  # by template
 
     def __post_init__(self) -> None:
         if self.messaging_service_sid and self.service is None:
@@ -101,7 +103,9 @@ class Message:
     status_callback: str | None = None
     error_code: int | None = None
     webhook: list[tuple[str, str]] = field(default_factory=list)  # what an inbound message posted
-    callbacks: list[tuple[str, int | None]] = field(default_factory=list)  # status and HTTP answer
+    callbacks: list[tuple[str, int | None]] = field(
+        default_factory=list
+    )  # status and HTTP answer; of an inbound one its webhook's
 
     @property
     def customer(self) -> str:
