@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from owner.api.app import create_api
 from owner.api.shutdown import Draining
-from owner.inbox import conversation_work, conversations, doors, live
+from owner.inbox import conversation_work, conversations, doors, live, overview
 from owner.inbox.rendering import STATIC, STATIC_URL
 from owner.inbox.settings import (
     account,
@@ -28,7 +28,7 @@ from owner.inbox.settings import (
 from owner.services.catalog import Services
 
 SETTINGS: Final = (sections, account, people, company, closure, replies, labels, features, twilio, api_keys)
-PAGES: Final = (doors, conversations, conversation_work, live, *SETTINGS)
+PAGES: Final = (doors, conversations, conversation_work, live, overview, *SETTINGS)
 
 
 class _KeptFiles(StaticFiles):

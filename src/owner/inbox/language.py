@@ -1,7 +1,7 @@
 """The page's words, dates and numbers in the language of who looks at it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +12,7 @@ from babel import Locale, negotiate_locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 
 WORDING: Final = Path(__file__).with_name("wording")
@@ -77,5 +77,17 @@ class Voice:
         """How long ago, in a word or two."""
         return format_timedelta(now - moment, threshold=1, format="short", locale=self.locale)
 
+    def short_day(self, day: date) -> str:
+        return format_date(day, format="medium", locale=self.locale)
+
     def number(self, value: float) -> str:
         return format_decimal(value, locale=self.locale)
+
+    def percent(self, share: float) -> str:
+        return format_percent(share, locale=self.locale)
+
+    def span(self, seconds: float | None) -> str:
+        """How long something took; a dash where it never happened."""
+        if seconds is None:
+            return "-"
+        return format_timedelta(timedelta(seconds=seconds), threshold=1.5, format="short", locale=self.locale)
