@@ -184,6 +184,7 @@ async def open_services(
                 yield services
         finally:
             await services.inbound.aclose()
+            await services.deliveries.aclose()
             await services.webhook_courier.aclose()
             await services.channel_setup.aclose()
             await services.reconciliation.message_log.aclose()

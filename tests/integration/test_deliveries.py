@@ -6,64 +6,24 @@ from datetime import datetime, timedelta
 import pytest
 
 from conftest import TurnableClock
-from factories import Tenant, make_inbound, some_number, some_sid
+from factories import Tenant, some_sid
 from fakes import FakeGateway
+from outbox import Thread, open_thread
 from owner.models.enums import ActorKind, DeliveryStatus
 from owner.models.errors import ContactOptedOut, OutcomeUnknown, ProviderError, ProviderProblem
-from owner.models.event import Actor
-from owner.models.message import Message, MessageCreate, StatusCallback
 from owner.models.twilio_account import TwilioAccount
 from owner.repositories.directory import Directory
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.services.catalog import Services
 from owner.services.ports import Credentials, OutboundMessage, SentMessage
-from reading import address_of, event_types, events_of, messages_of, rows
+from reading import address_of, event_types, events_of, rows
 
-PERSON = Actor(ActorKind.USER)
 BUSY = ProviderError("Too many requests.", kind=ProviderProblem.RETRY, provider_code=20429, http_status=429)
-
-
-class Thread:
-    """One conversation and its outbox."""
-
-    def __init__(self, services: Services, tenant: Tenant, conv_id: int, customer: str) -> None:
-        self.services, self.tenant, self.conv_id, self.customer = services, tenant, conv_id, customer
-
-    async def write(self, *contents: str) -> list[Message]:
-        return [
-            await self.services.messages.send(
-                self.tenant.owner_id, self.conv_id, MessageCreate(content=content), by=PERSON
-            )
-            for content in contents
-        ]
-
-    async def deliver(self) -> timedelta | None:
-        pause = await self.services.deliveries.deliver(self.tenant.owner_id, self.conv_id)
-        return None if pause is None else pause.after
-
-    async def outbound(self) -> list[Message]:
-        found = await messages_of(self.services, self.tenant, self.conv_id)
-        return [message for message in found if message.direction == "OUTBOUND"]
-
-    async def callback(
-        self, provider_sid: str, status: DeliveryStatus | None, msg_id: int | None = None, **changes: object
-    ) -> bool:
-        callback = StatusCallback.model_validate(
-            {"provider_sid": provider_sid, "status": status, "msg_id": msg_id, **changes}
-        )
-        return await self.services.delivery_statuses.record(self.tenant.owner_id, callback)
 
 
 @pytest.fixture
 async def thread(services: Services, acme: Tenant) -> Thread:
-    customer = some_number()
-    receipt = await services.inbound.receive(
-        make_inbound(acme, customer=customer),
-        owner=acme.owner,
-        twilio_account_id=acme.account.twilio_account_id,
-    )
-    assert receipt.conv_id is not None
-    return Thread(services, acme, receipt.conv_id, customer)
+    return await open_thread(services, acme)
 
 
 async def test_messages_of_a_conversation_go_in_the_order_in_which_they_were_written(
@@ -176,6 +136,33 @@ async def test_a_worker_that_stood_still_for_longer_than_its_claim_sends_nothing
 
     assert again is not None
     assert sent_meanwhile == []
+    assert gateway.sent_to(thread.customer) == ["Olá"]
+
+
+@pytest.mark.parametrize("kind", [ProviderProblem.PERMANENT, ProviderProblem.RETRY])
+async def test_what_the_provider_refuses_too_late_changes_nothing_of_who_has_the_message_by_then(
+    services: Services, acme: Tenant, thread: Thread, gateway: FakeGateway, clock: TurnableClock, *, kind: str
+) -> None:
+    """A worker that was stopped within its call comes back after another one has taken the message over."""
+    await thread.write("Olá")
+    refusal = ProviderError("No.", kind=ProviderProblem(kind), provider_code=21614)
+    slow = Slow(gateway, refusal)
+    services.deliveries.gateway = slow  # type: ignore[assignment]  # sending is all that is asked of it
+    stopped = asyncio.create_task(thread.deliver())
+    await slow.is_asked.wait()
+    services.deliveries.gateway = gateway
+    clock.turn(minutes=1)
+    gateway.answers = [OutcomeUnknown()]
+    await thread.deliver()
+    [before] = await thread.outbound()
+
+    slow.answers.set()
+    await stopped
+
+    assert await thread.outbound() == [before]
+    assert "message.failed" not in await event_types(services, acme, thread.conv_id)
+    clock.turn(minutes=1)
+    await thread.deliver()
     assert gateway.sent_to(thread.customer) == ["Olá"]
 
 
@@ -393,6 +380,19 @@ async def test_a_callback_of_an_unknown_message_changes_nothing(thread: Thread, 
     assert (unknown, with_a_foreign_sid, without_a_status) == (False, False, True)
     [stored] = await thread.outbound()
     assert stored.delivery_status is DeliveryStatus.QUEUED
+
+
+class Slow:
+    """A provider that refuses a message when it is told to."""
+
+    def __init__(self, gateway: FakeGateway, refusal: ProviderError) -> None:
+        self.refusal, self.provider_time = refusal, gateway.provider_time
+        self.is_asked, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def send(self, *_: object) -> SentMessage:
+        self.is_asked.set()
+        await self.answers.wait()
+        raise self.refusal
 
 
 class Overtaken:

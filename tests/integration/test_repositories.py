@@ -395,7 +395,7 @@ async def test_a_conversation_has_its_messages_in_order_page_by_page(
         repository = MessageRepository(connection)
         first = await repository.list_by_conversation(conv_id, limit=3)
         second = await repository.list_by_conversation(conv_id, limit=3, cursor=first.next_cursor)
-        head = await OutboxRepository(connection).load_head(conv_id)
+        head = await OutboxRepository(connection).claim_head(conv_id)
 
     assert [message.seq for message in (*first.items, *second.items)] == [1, 2, 3, 4]
     assert (first.items[0].msg_id, second.next_cursor) == (msg_id, None)

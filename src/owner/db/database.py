@@ -24,6 +24,7 @@ __all__ = (
     "TransactionAborted",
     "note_change",
     "note_events",
+    "see",
     "seeing",
 )
 
@@ -254,6 +255,11 @@ async def note_change(connection: Connection) -> None:
         noted.has_change = True
 
 
+async def see(connection: Connection, owner_id: int) -> None:
+    """See one tenant, and nobody else, until the transaction ends or sees another."""
+    await connection.execute(f"SET LOCAL app.owner_id = '{int(owner_id)}'")
+
+
 @asynccontextmanager
 async def seeing(connection: Connection, owner_id: int) -> AsyncIterator[None]:
     """See one tenant within a transaction that saw nobody or another, and afterwards what was seen before.
@@ -261,7 +267,7 @@ async def seeing(connection: Connection, owner_id: int) -> AsyncIterator[None]:
     A block that fails leaves the rest of the transaction to be rolled back, which restores that too.
     """
     former = await connection.fetchval("SELECT COALESCE(current_setting('app.owner_id', true), '')")
-    await connection.execute(f"SET LOCAL app.owner_id = '{int(owner_id)}'")
+    await see(connection, owner_id)
     yield
     await connection.execute(f"SET LOCAL app.owner_id = '{int(former) if former else ''}'")
 

@@ -29,9 +29,9 @@ class OutboxRepository:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def load_head(self, conv_id: int) -> Head | None:
-        """The first message that waits, locked; None where nothing does."""
-        row = await self.connection.fetchrow(_SQL["load_head"], conv_id)
+    async def claim_head(self, conv_id: int) -> Head | None:
+        """The first message that waits, locked; None where nothing does, or somebody else has it locked."""
+        row = await self.connection.fetchrow(_SQL["claim_head"], conv_id)
         if row is None:
             return None
         channel = Channel(row["channel"])

@@ -8,7 +8,7 @@ from owner.models.event import PROVIDER, NewEvent
 from owner.models.message import Message, StatusCallback
 from owner.repositories.events import EventRepository
 from owner.repositories.messages import MessageRepository
-from owner.services.deliveries import note_opt_out
+from owner.services.delivery_notes import note_opt_out
 from owner.services.ports import Clock
 
 log = get_logger(__name__)
