@@ -108,7 +108,8 @@ class EventFeedService:
                 return Progress.DONE
             await reader.read(connection, owner_id, events)
             await cursors.save(reader.name, events[-1].position)
-        return Progress.MORE
+        # What has come meanwhile has a notice of its own.
+        return Progress.MORE if len(events) == BATCH else Progress.DONE
 
     async def _start(self, reader: EventReader, owner_id: int, connection: Connection) -> Progress:
         """Give a new reader its place, committed before it reads: nobody waits for its first, long read."""

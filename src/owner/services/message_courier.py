@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from time import monotonic
 from typing import Final
 
 from owner.db.database import Database
@@ -16,7 +17,8 @@ log = get_logger(__name__)
 
 OF_SENDER: Final = 100  # conversations that are taken into account of one sender in one look
 POLL: Final = 1.0  # seconds; for what a lost notice would have told, and for what waited for its next attempt
-PAUSE: Final = 0.02  # between two looks, however much happens
+PAUSE: Final = 0.02  # seconds between two looks, however much happens
+BREATH: Final = 4  # times as long as a look took, so that where much waits most of the time is for sending it
 
 
 class MessageCourier:
@@ -40,13 +42,14 @@ class MessageCourier:
         watcher = asyncio.create_task(self._wake_on(stop))
         with self.database.notices.heard_by(lambda _owner_ids: self.wake()):
             while not stop.is_set():
+                began_at = monotonic()
                 try:
                     await self.start_due()
                 except DatabaseUnavailable:  # which it says itself, once
                     self._news.clear()
                 except Exception as problem:  # noqa: BLE001 - whatever it is, messages must not stand still for good
                     log.warning("messages_wait", problem=type(problem).__name__)
-                await self._rest()
+                await self._rest(max(PAUSE, BREATH * (monotonic() - began_at)))
         for timer in self._booked.values():
             timer.cancel()
         await asyncio.gather(watcher, self._lanes.finish())
@@ -74,8 +77,8 @@ class MessageCourier:
         await stop.wait()
         self._news.set()
 
-    async def _rest(self) -> None:
-        await asyncio.sleep(PAUSE)
+    async def _rest(self, pause: float) -> None:
+        await asyncio.sleep(min(pause, POLL))
         try:
             await asyncio.wait_for(self._news.wait(), POLL)
         except TimeoutError:
