@@ -44,7 +44,16 @@ class Browser:
 
     async def post(self, path: str, *, with_token: bool = True, headers: Any = None, **fields: Any) -> Seen:
         token = {"csrf_token": self.csrf_token} if with_token and self.csrf_token else {}
-        return await self._see("POST", path, data={**fields, **token}, headers=headers)
+        pairs = [
+            (name, str(one))
+            for name, value in {**fields, **token}.items()
+            for one in (value if isinstance(value, list) else [value])
+        ]
+        return await self._see("POST", path, data=pairs, headers=headers)
+
+    async def send(self, path: str, form: aiohttp.FormData) -> Seen:
+        """A form with files in it."""
+        return await self._see("POST", path, data=form)
 
     async def sign_in(self, email: str, password: str, **fields: Any) -> Seen:
         return await self.post("/inbox/sign-in", email=email, password=password, **fields)

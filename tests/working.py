@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from typing import Any
 
 from factories import Tenant, make_inbound, some_number
 from owner.models.enums import ActorKind, UserRole
@@ -49,11 +50,11 @@ async def run_jobs(services: Services, tenant: Tenant, name: str) -> None:
 
 
 async def a_customer_writes(
-    services: Services, tenant: Tenant, content: str = "Oi", *, customer: str | None = None
+    services: Services, tenant: Tenant, content: str = "Oi", *, customer: str | None = None, **changes: Any
 ) -> int:
     """Returns the conversation in which a customer's message is."""
     receipt = await services.inbound.receive(
-        make_inbound(tenant, content, customer=customer or some_number()),
+        make_inbound(tenant, content, customer=customer or some_number(), **changes),
         owner=tenant.owner,
         twilio_account_id=tenant.account.twilio_account_id,
     )

@@ -13,6 +13,7 @@ from owner.integrations import late
 from owner.integrations.disk import DiskMediaStore
 from owner.integrations.twilio.breaker import AccountBreakers
 from owner.integrations.twilio.errors import explain
+from owner.integrations.twilio.file_types import sniff
 from owner.integrations.twilio.forms import account_sid, inbound_message
 from owner.integrations.twilio.rate import SenderRates
 from owner.integrations.twilio.signature import verify
@@ -25,6 +26,7 @@ from owner.services.account import AccountService
 from owner.services.address_book import AddressBook
 from owner.services.api_keys import ApiKeyService
 from owner.services.assignments import AssignmentService
+from owner.services.attachments import AttachmentService
 from owner.services.bulk import BulkService
 from owner.services.canned_replies import CannedReplyService
 from owner.services.catalog import Services
@@ -233,6 +235,7 @@ def wire(
         database, clock=clock, gateway=gateway, twilio=twilio, rate=rate, breaker=AccountBreakers()
     )
     media = MediaService(database, clock=clock, gateway=gateway, twilio=twilio, store=store)
+    messages = MessageService(database, clock=clock, conversations=conversations, rate_limits=limits)
     delivery_statuses = DeliveryStatusService(database, clock=clock)
     event_feed = EventFeedService(database, clock=clock, readers=_event_readers(clock, courier))
     return Services(
@@ -245,6 +248,9 @@ def wire(
         account=account,
         api_keys=ApiKeyService(database, clock=clock),
         assignments=assignments,
+        attachments=AttachmentService(
+            messages, clock=clock, media=media, secrets_box=box, sniffs=sniff, public_url=public_url
+        ),
         bulk=BulkService(
             conversations=conversations,
             assignments=assignments,
@@ -257,11 +263,7 @@ def wire(
         conversation_reads=reads,
         consents=ConsentService(database, clock=clock, contacts=contacts, address_book=address_book),
         contact_erasure=ContactErasureService(
-            database,
-            clock=clock,
-            secrets_box=box,
-            suppressions=suppressions,
-            store=DiskMediaStore(settings.media_folder),
+            database, clock=clock, secrets_box=box, suppressions=suppressions, store=store
         ),
         contact_export=ContactExportService(database),
         contact_merges=ContactMergeService(database, clock=clock),
@@ -290,7 +292,7 @@ def wire(
         message_courier=MessageCourier(
             database, clock=clock, deliveries=deliveries, at_once=settings.sends_at_once
         ),
-        messages=MessageService(database, clock=clock, conversations=conversations, rate_limits=limits),
+        messages=messages,
         notes=NoteService(database, clock=clock),
         outbox_sweep=OutboxSweepService(database, clock=clock),
         owner_settings=OwnerSettingsService(database, clock=clock),

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from twilio.request_validator import RequestValidator
 
 from owner.integrations.simulator import SimulatorClient, create_simulator
-from owner.integrations.simulator.segments import count_segments
+from owner.models.segments import count_segments
 from serving import serving
 
 ACCOUNT, TOKEN, OLD_TOKEN = "AC" + 32 * "a", "token-of-acme", "old-token-of-acme"

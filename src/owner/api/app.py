@@ -1,11 +1,11 @@
 """Puts the routes together."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from owner import __version__
 from owner.api import (
@@ -42,9 +42,10 @@ from owner.api import (
     webhooks,
 )
 from owner.api.errors import install_error_handlers
-from owner.api.middleware import DeclaredSize, RequestId, WebhookPatience
+from owner.api.middleware import BodyLimit, RequestId, WebhookPatience
 from owner.api.openapi import describe, operation_name
 from owner.api.shutdown import ConnectionClose, Draining
+from owner.models.attachment import LARGEST_UPLOAD
 from owner.services.catalog import Services
 
 REST: Final = (  # one per line, in the order of the API's page
@@ -78,6 +79,7 @@ REST: Final = (  # one per line, in the order of the API's page
     contacts,
 )
 MAXIMUM_BODY: Final = 1024 * 1024
+MAXIMUM_UPLOAD: Final = LARGEST_UPLOAD + MAXIMUM_BODY
 DESCRIPTION: Final = """
 Conversations with your customers over SMS and WhatsApp. Authenticate with `Authorization: Bearer <api key>`;
 errors are `application/problem+json` with a stable `code`; lists are `{"items": [], "next_cursor": null}`.
@@ -85,9 +87,12 @@ errors are `application/problem+json` with a stable `code`; lists are `{"items":
 
 
 def create_api(
-    connect: Callable[[], AbstractAsyncContextManager[Services]], *, draining: Draining | None = None
+    connect: Callable[[], AbstractAsyncContextManager[Services]],
+    *,
+    draining: Draining | None = None,
+    uploads: re.Pattern[str] | None = None,
 ) -> FastAPI:
-    """The application; `connect` opens the use cases for as long as it runs."""
+    """The application; `connect` opens the use cases for as long as it runs, `uploads` are paths that take files."""
     draining = draining or Draining()
 
     @asynccontextmanager
@@ -106,8 +111,7 @@ def create_api(
     )
     install_error_handlers(app)
     # Not FastAPI's `max_body_size`: that one is outermost and would answer in plain text, without an id.
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAXIMUM_BODY)
-    app.add_middleware(DeclaredSize, max_body_size=MAXIMUM_BODY)
+    app.add_middleware(BodyLimit, max_body_size=MAXIMUM_BODY, uploads=uploads, max_upload_size=MAXIMUM_UPLOAD)
     app.add_middleware(WebhookPatience)
     app.add_middleware(RequestId)
     app.add_middleware(ConnectionClose, draining=draining)

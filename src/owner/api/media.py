@@ -8,6 +8,7 @@ from owner.api.dependencies import Caller, UseCases
 from owner.api.routing import Route, needs
 from owner.models.entity import LARGEST_ID
 from owner.models.permissions import Permission
+from owner.services.media import File
 
 router = APIRouter(prefix="/v1/media", tags=["messages"], route_class=Route)
 
@@ -22,9 +23,13 @@ async def get_media(
     media_id: Annotated[int, Path(ge=1, le=LARGEST_ID)], services: UseCases, caller: Caller
 ) -> Response:
     """A file that a customer sent. Its type was read from the bytes, and nothing in it can run in a browser."""
-    file = await services.media.open(caller.owner_id, media_id)
+    return as_file(await services.media.open(caller.owner_id, media_id))
+
+
+def as_file(file: File) -> Response:
+    """The bytes, which nothing takes for a page."""
     headers = {
-        "Content-Disposition": f"inline; filename=media-{media_id}",
+        "Content-Disposition": f"inline; filename=media-{file.media.media_id}",
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, max-age=31536000, immutable",

@@ -7,6 +7,7 @@ from secrets import token_hex
 from typing import Final
 
 import structlog
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from owner.api.errors import http_status, problem
@@ -59,11 +60,27 @@ def _safe_headers(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
     return (*SAFE_HEADERS, HTTPS_ONLY) if services.public_url.startswith("https://") else SAFE_HEADERS
 
 
-class DeclaredSize:
-    """Refuses, as a problem, what says itself that it is too large; Starlette counts what says nothing."""
+class BodyLimit:
+    """Refuses, as a problem, what says itself that it is too large; Starlette counts what says nothing.
 
+    `uploads` are paths that take more.
+    """
+
+    def __init__(
+        self, app: ASGIApp, max_body_size: int, *, uploads: re.Pattern[str] | None, max_upload_size: int
+    ) -> None:
+        self.uploads = uploads
+        self.usual = _Limited(app, max_body_size)
+        self.larger = _Limited(app, max_upload_size)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_upload = self.uploads is not None and self.uploads.fullmatch(scope.get("path", ""))
+        await (self.larger if is_upload else self.usual)(scope, receive, send)
+
+
+class _Limited:
     def __init__(self, app: ASGIApp, max_body_size: int) -> None:
-        self.app = app
+        self.app = RequestBodyLimitMiddleware(app, max_body_size)
         self.max_body_size = max_body_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
 """Puts the pages together and adds them to the API's application."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
@@ -11,7 +12,7 @@ from starlette.types import Scope
 
 from owner.api.app import create_api
 from owner.api.shutdown import Draining
-from owner.inbox import conversation_work, conversations, doors, live, overview
+from owner.inbox import bulk, canned, conversation_work, conversations, doors, files, live, overview
 from owner.inbox.rendering import STATIC, STATIC_URL
 from owner.inbox.settings import (
     account,
@@ -28,7 +29,8 @@ from owner.inbox.settings import (
 from owner.services.catalog import Services
 
 SETTINGS: Final = (sections, account, people, company, closure, replies, labels, features, twilio, api_keys)
-PAGES: Final = (doors, conversations, conversation_work, live, overview, *SETTINGS)
+PAGES: Final = (doors, conversations, conversation_work, bulk, canned, files, live, overview, *SETTINGS)
+UPLOADS: Final = re.compile(r"/inbox/conversations/\d+/messages")
 
 
 class _KeptFiles(StaticFiles):
@@ -44,7 +46,7 @@ def create_site(
     connect: Callable[[], AbstractAsyncContextManager[Services]], *, draining: Draining | None = None
 ) -> FastAPI:
     """The whole application: REST, webhooks and the pages for people."""
-    app = create_api(connect, draining=draining)
+    app = create_api(connect, draining=draining, uploads=UPLOADS)
     app.mount(STATIC_URL, _KeptFiles(directory=STATIC), name="inbox-static")
     for pages in PAGES:
         app.include_router(pages.router, include_in_schema=False)

@@ -14,6 +14,7 @@ from owner.models.conversation_query import ConversationQuery, ConversationSort,
 from owner.models.entity import DTO
 from owner.models.enums import Channel
 from owner.models.label import LabelName
+from owner.models.search import Snippet
 from owner.repositories.conversation_threads import Preview
 from owner.services.catalog import Services
 
@@ -62,10 +63,19 @@ class ListItem:
 
     conversation: ConversationResponse
     preview: Preview
+    hit: Snippet | None = None  # what was looked for
 
     @property
     def title(self) -> str:
         return self.preview.contact_name or self.conversation.customer_address
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of several conversations."""
+
+    done: int
+    problems: Sequence[tuple[int, str]] = ()  # ids, and why these stayed as they were
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ class ConversationList(Page):
     items: Sequence[ListItem]
     next_cursor: str | None
     selected: int | None = None
+    told: Told | None = None
 
     @property
     def views(self) -> Sequence[str]:
@@ -84,12 +95,20 @@ class ConversationList(Page):
 
 
 async def load_list(
-    services: Services, person: Signed, wish: ListWish, *, selected: int | None = None
+    services: Services,
+    person: Signed,
+    wish: ListWish,
+    *,
+    selected: int | None = None,
+    told: Told | None = None,
 ) -> ConversationList:
     """The list with names, last words and what the person has not read."""
     page = await services.conversations.list_page(person.caller.owner_id, wish.query_for(person))
     shown = await services.conversation_views.show_page(person.caller, page)
     conv_ids = [one.conv_id for one in shown.items]
     previews = await services.conversation_threads.previews(person.caller.owner_id, conv_ids)
-    items = [ListItem(one, previews.get(one.conv_id, Preview(None))) for one in shown.items]
-    return ConversationList(wish, items, shown.next_cursor, selected)
+    hits = await services.search.snippets(person.caller.owner_id, conv_ids, wish.q.strip())
+    items = [
+        ListItem(one, previews.get(one.conv_id, Preview(None)), hits.get(one.conv_id)) for one in shown.items
+    ]
+    return ConversationList(wish, items, shown.next_cursor, selected, told)

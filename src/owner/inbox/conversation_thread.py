@@ -5,24 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import ClassVar
+from urllib.parse import unquote
 
+from owner.inbox.choices import Choices, load_choices
 from owner.inbox.rendering import Page
 from owner.inbox.visit import Signed
+from owner.models.attachment import LARGEST_UPLOAD, accepted_types, takes_several
 from owner.models.contact import ContactResponse
 from owner.models.conversation import Conversation
 from owner.models.conversation_dtos import ConversationResponse
 from owner.models.conversation_query import ConversationQuery
 from owner.models.event import Event
-from owner.models.label import Label
 from owner.models.media import Media
-from owner.models.message import Message
+from owner.models.message import MAXIMUM_LENGTH, Message
 from owner.models.note import Note
 from owner.models.permissions import Permission
+from owner.models.segments import GSM_BASIC, GSM_EXTENDED
 from owner.services.catalog import Services
 from owner.services.conversation_threads import Thread
 
 EARLIER = 10  # conversations of the same customer beside the thread
-LABELS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ class Entry:
     files: Sequence[Media] = ()
     note: Note | None = None
     event: Event | None = None
+
+    def name_of(self, file: Media) -> str:
+        """What a file that we sent was called; the provider doesn't tell the names of customers' files."""
+        sent = self.message.media_urls if self.message else []
+        return unquote(sent[file.position].rpartition("/")[2]) if file.position < len(sent) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,12 @@ class ConversationPane(Page):
     stretch: ThreadStretch
     contact: ContactResponse
     earlier: Sequence[Conversation]
-    labels: Sequence[Label]
+    choices: Choices
     now: datetime
+    largest_upload: ClassVar = LARGEST_UPLOAD
+    most_characters: ClassVar = MAXIMUM_LENGTH
+    gsm_basic: ClassVar = "".join(sorted(GSM_BASIC))
+    gsm_extended: ClassVar = "".join(sorted(GSM_EXTENDED))
 
     @property
     def title(self) -> str:
@@ -101,6 +112,14 @@ class ConversationPane(Page):
         )
 
     @property
+    def accepted_types(self) -> str:
+        return ",".join(accepted_types(self.conversation.channel))
+
+    @property
+    def takes_several_files(self) -> bool:
+        return takes_several(self.conversation.channel)
+
+    @property
     def is_opted_out(self) -> bool:
         return any(
             address.opted_out_at is not None
@@ -120,12 +139,11 @@ async def load_pane(services: Services, person: Signed, conv_id: int) -> Convers
         caller.owner_id,
         ConversationQuery(contact_id=thread.conversation.contact_id, limit=EARLIER + 1),
     )
-    labels = await services.labels.list_page(caller.owner_id, limit=LABELS)
     return ConversationPane(
         await services.conversation_views.show(caller, thread.conversation),
         ThreadStretch(thread),
         contact.shown(),
         [one for one in earlier.items if one.conv_id != conv_id][:EARLIER],
-        labels.items,
+        await load_choices(services, person),
         services.inbound.clock.now(),
     )

@@ -1,25 +1,30 @@
 """The page of conversations: a list, a thread, and who it is with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, ClassVar, Final, Literal
 
-from fastapi import APIRouter, Form, Path, Query, Request, Response
+from fastapi import APIRouter, File, Form, Path, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from owner.api.conversations import ConvId
 from owner.api.dependencies import UseCases
 from owner.api.media import get_media
 from owner.api.routing import needs
-from owner.inbox.conversation_list import ConversationList, ListWish, load_list
+from owner.inbox.choices import Choices, load_choices
+from owner.inbox.conversation_list import ConversationList, ListWish, Told, load_list
 from owner.inbox.conversation_thread import ConversationPane, ThreadStretch, load_pane
+from owner.inbox.files import uploads_of
 from owner.inbox.rendering import Page, is_partial, show
 from owner.inbox.routing import PageRoute, Person
+from owner.inbox.visit import Signed
 from owner.models.entity import LARGEST_ID
 from owner.models.event import EVENT_TYPES
 from owner.models.message import MessageCreate
 from owner.models.note import NoteCreate
 from owner.models.permissions import Permission
+from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox/conversations", route_class=PageRoute)
 Wish = Annotated[ListWish, Query()]
@@ -32,6 +37,7 @@ class ConversationsPage(Page):
 
     template: ClassVar = "conversations.html"
     list: ConversationList
+    choices: Choices
     pane: ConversationPane | None = None
 
     @property
@@ -42,7 +48,7 @@ class ConversationsPage(Page):
 
 @router.get("", **needs(Permission.CONVERSATIONS_READ))
 async def show_conversations(request: Request, services: UseCases, person: Person, wish: Wish) -> Response:
-    return show(request, ConversationsPage(await load_list(services, person, wish)))
+    return show(request, await load_page(services, person, wish))
 
 
 @router.get("/list", **needs(Permission.CONVERSATIONS_READ))
@@ -66,7 +72,7 @@ async def show_conversation(
     pane = await load_pane(services, person, conv_id)
     if is_partial(request):
         return show(request, pane)
-    return show(request, ConversationsPage(await load_list(services, person, wish, selected=conv_id), pane))
+    return show(request, await load_page(services, person, wish, pane=pane))
 
 
 @router.get("/{conv_id:int}/older", **needs(Permission.CONVERSATIONS_READ))
@@ -91,14 +97,32 @@ async def write(
     content: Annotated[str, Form()] = "",
     kind: Annotated[Literal["message", "note"], Form()] = "message",
     expected_last_msg_id: Annotated[int | None, Form()] = None,
+    files: Annotated[Sequence[UploadFile], File()] = (),
 ) -> Response:
-    """To the customer, or a note among colleagues."""
+    """To the customer, with files or without, or a note among colleagues."""
     if kind == "note":
         await services.notes.create(person.caller, conv_id, NoteCreate(content=content))
+    elif uploads := await uploads_of(files):
+        await services.attachments.send_as(
+            person.caller, conv_id, uploads, content=content, expected_last_msg_id=expected_last_msg_id
+        )
     else:
         create = MessageCreate(content=content, expected_last_msg_id=expected_last_msg_id)
         await services.messages.send_as(person.caller, conv_id, create)
     return await done(request, services, person, conv_id)
+
+
+async def load_page(
+    services: Services,
+    person: Signed,
+    wish: ListWish,
+    *,
+    pane: ConversationPane | None = None,
+    told: Told | None = None,
+) -> ConversationsPage:
+    selected = pane.conversation.conv_id if pane else None
+    shown = await load_list(services, person, wish, selected=selected, told=told)
+    return ConversationsPage(shown, await load_choices(services, person), pane)
 
 
 async def done(request: Request, services: UseCases, person: Person, conv_id: int) -> Response:

@@ -31,6 +31,15 @@ class Snippet(NamedTuple):
     text: str
     highlights: list[tuple[int, int]]
 
+    def pieces(self) -> Iterator[tuple[str, bool]]:
+        """The text piece by piece, and whether each was looked for."""
+        place = 0
+        for start, end in self.highlights:
+            yield self.text[place:start], False
+            yield self.text[start:end], True
+            place = end
+        yield self.text[place:], False
+
 
 class MessageSearch(DTO):
     """What to look for."""

@@ -8,6 +8,7 @@ from owner.services.access import AccessService
 from owner.services.account import AccountService
 from owner.services.api_keys import ApiKeyService
 from owner.services.assignments import AssignmentService
+from owner.services.attachments import AttachmentService
 from owner.services.bulk import BulkService
 from owner.services.canned_replies import CannedReplyService
 from owner.services.channel_setup import ChannelSetupService
@@ -80,6 +81,7 @@ class Services:
     account: AccountService
     api_keys: ApiKeyService
     assignments: AssignmentService
+    attachments: AttachmentService
     bulk: BulkService
     canned_replies: CannedReplyService
     conversation_changes: ConversationChangeService

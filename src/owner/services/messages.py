@@ -1,6 +1,10 @@
 """What people and programs write, and what was said."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
 from owner.db.database import Connection, Database
+from owner.models.conversation import Conversation
 from owner.models.entity import Page
 from owner.models.errors import MessageNotFound
 from owner.models.event import Actor
@@ -17,6 +21,9 @@ from owner.services.conversations import ConversationService
 from owner.services.message_send import queue_message
 from owner.services.ports import Clock
 from owner.services.rate_limits import RateLimitService
+
+Also: TypeAlias = Callable[[Connection, Conversation, Message], Awaitable[Message]]
+"""What else belongs to a message, done in its transaction."""
 
 
 class MessageService:
@@ -35,12 +42,16 @@ class MessageService:
         self.conversations = conversations
         self.rate_limits = rate_limits
 
-    async def send_as(self, caller: Principal, conv_id: int, create: MessageCreate) -> Message:
+    async def send_as(
+        self, caller: Principal, conv_id: int, create: MessageCreate, *, also: Also | None = None
+    ) -> Message:
         """Send a message as what the caller's role writes as."""
         create = create.model_copy(update={"message_owner": author(caller, create.message_owner)})
-        return await self.send(caller.owner_id, conv_id, create, by=caller.actor)
+        return await self.send(caller.owner_id, conv_id, create, by=caller.actor, also=also)
 
-    async def send(self, owner_id: int, conv_id: int, create: MessageCreate, *, by: Actor) -> Message:
+    async def send(
+        self, owner_id: int, conv_id: int, create: MessageCreate, *, by: Actor, also: Also | None = None
+    ) -> Message:
         """Store a message to be sent; committed when this returns, sent by a worker soon after.
 
         Raises:
@@ -55,6 +66,8 @@ class MessageService:
                 text = await render(connection, conversation, create.canned_reply_id, by=by)
                 create = create.model_copy(update={"content": text})
             message = await queue_message(connection, conversation, create, by=by, at=self.clock.now())
+            if also is not None:
+                message = await also(connection, conversation, message)
             # Last, so that what was refused for another reason is not counted.
             await self.rate_limits.count_message(owner_id)
         return message

@@ -1,6 +1,6 @@
 """Finds what was said by its words, in Portuguese, English and Spanish."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from owner.db.database import Connection, Database
@@ -84,6 +84,20 @@ class SearchService:
         ]
         has_next = len(found) > search.limit
         return matches, write_cursor(msg_ids[-1], _LIST) if has_next else None
+
+    async def snippets(self, owner_id: int, conv_ids: Collection[int], text: str) -> Mapping[int, Snippet]:
+        """The newest message with all of the words in each of these conversations, as far as it is among the found."""
+        words, unfinished = searched_words(text), is_unfinished(text)
+        if not words or not conv_ids:
+            return {}
+        async with self.database.owner(owner_id) as connection:
+            repository = MessageSearchRepository(connection, owner_id)
+            found = await repository.find(words, is_unfinished=unfinished, before_id=None, limit=MOST_FOUND)
+            newest = {one.conv_id: one.msg_id for one in reversed(found) if one.conv_id in conv_ids}
+            messages = await repository.list_messages(list(newest.values()))
+            candidates = {word for message in messages for word in words_of(message.content)}
+            matching = await repository.matching(candidates, words, is_unfinished=unfinished)
+        return {message.conv_id: snippet_of(message.content, matching) for message in messages}
 
 
 async def conversations_with(connection: Connection, owner_id: int, text: str) -> list[int]:

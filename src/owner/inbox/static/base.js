@@ -15,3 +15,18 @@ notices.addEventListener("click", (event) => event.target.closest(".notice")?.re
 new MutationObserver((changes) => {
   for (const change of changes) for (const node of change.addedNodes) if (node.nodeType === 1) setTimeout(() => node.remove(), 12000);
 }).observe(notices, { childList: true });
+
+// What is no page is not put into one: a proxy's words, or no answer at all.
+function fail() {
+  const notice = document.createElement("section");
+  notice.className = "notice problem";
+  notice.textContent = notices.dataset.failed;
+  notices.append(notice);
+}
+document.addEventListener("htmx:before:response", (event) => {
+  const { response } = event.detail.ctx;
+  if (response.status < 400 || response.headers.get("content-type")?.startsWith("text/html") || response.headers.get("hx-trigger")) return;
+  event.preventDefault();
+  fail();
+});
+document.addEventListener("htmx:error", (event) => { if (event.detail.ctx?.sourceElement?.matches("form")) fail(); });

@@ -1,4 +1,4 @@
-// Keeps the list and the open conversation alive, and makes the keyboard enough.
+// Keeps the list and the open conversation alive.
 const body = document.body;
 const say = (name) => body.dispatchEvent(new CustomEvent(name));
 const openConversation = () => document.getElementById("conversation")?.dataset.convId;
@@ -19,19 +19,34 @@ const TYPES = body.dataset.eventTypes?.split(" ") ?? [];
 function hear(event) {
   const { conv_id: convId } = JSON.parse(event.data);
   soon("conversations-changed");
+  if (event.type === "message.received") body.dispatchEvent(new CustomEvent("customer-wrote", { detail: String(convId) }));
   if (convId && String(convId) === openConversation()) soon("conversation-changed");
 }
 
-const away = document.getElementById("live");
+const live = document.getElementById("live");
+const clock = (moment) => moment.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+let awaySince = null;
 function follow() {
   const source = new EventSource("/inbox/live");
   source.onopen = () => {
-    away.hidden = true;
     // What happened between the page, or the stream before, and this one was told to nobody.
     soon("conversations-changed");
     soon("conversation-changed");
+    if (!awaySince) return;
+    live.textContent = live.dataset.back.replace("{from}", clock(awaySince)).replace("{to}", clock(new Date()));
+    live.classList.add("back");
+    setTimeout(() => { if (!awaySince) live.hidden = true; }, 15000);
+    awaySince = null;
   };
-  source.onerror = () => { away.hidden = false; if (source.readyState === EventSource.CLOSED) setTimeout(follow, 3000); };
+  source.onerror = () => {
+    awaySince ??= new Date();
+    live.textContent = live.dataset.away;
+    live.classList.remove("back");
+    live.hidden = false;
+    if (source.readyState !== EventSource.CLOSED) return;
+    soon("conversations-changed"); // leads to the sign-in page where the session has ended
+    setTimeout(follow, 5000);
+  };
   for (const type of TYPES) source.addEventListener(type, hear);
 }
 follow();
@@ -43,59 +58,33 @@ const toEnd = () => { const one = thread(); if (one) one.scrollTop = one.scrollH
 document.addEventListener("scroll", (event) => {
   if (event.target === thread()) isAtEnd = event.target.scrollHeight - event.target.scrollTop - event.target.clientHeight < 60;
 }, true);
-document.addEventListener("htmx:after:swap", () => { if (isAtEnd) toEnd(); restoreDraft(); mark(); });
+document.addEventListener("htmx:after:swap", () => { if (isAtEnd) toEnd(); mark(); });
+body.addEventListener("written", () => { isAtEnd = true; });
 toEnd();
-
-// ---- Drafts survive a reload.
-const draftOf = (field) => `draft-${field.dataset.draft}`;
-function restoreDraft() {
-  const field = document.querySelector("[data-draft]");
-  if (field && !field.value) field.value = localStorage.getItem(draftOf(field)) ?? "";
-}
-document.addEventListener("input", (event) => {
-  if (event.target.dataset?.draft) localStorage.setItem(draftOf(event.target), event.target.value);
-});
-document.addEventListener("htmx:after:request", (event) => {
-  const { ctx } = event.detail;
-  const form = ctx.sourceElement?.closest?.("[data-composer]");
-  if (!form || ctx.response?.status !== 200) return;
-  const field = form.querySelector("[data-draft]");
-  localStorage.removeItem(draftOf(field));
-  field.value = "";
-  isAtEnd = true;
-});
-restoreDraft();
-
-// ---- Enter sends, Shift+Enter breaks the line.
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.matches?.("[data-composer] textarea")) {
-    event.preventDefault();
-    event.target.form.requestSubmit();
-  }
-});
 
 // ---- Which line is open, and how much is unread.
 function mark() {
+  const pane = document.getElementById("conversation");
   const open = openConversation();
-  for (const line of document.querySelectorAll(".line")) line.toggleAttribute("aria-current", line.dataset.convId === open);
+  for (const line of document.querySelectorAll(".line")) {
+    if (line.dataset.convId === open) {
+      line.setAttribute("aria-current", "true");
+      line.querySelector("[data-unread]")?.remove();
+    } else line.removeAttribute("aria-current");
+  }
   body.classList.toggle("has-pane", Boolean(open));
   const unread = document.querySelectorAll("[data-unread]").length;
-  document.title = document.title.replace(/^\(\d+\) /, "");
-  if (unread) document.title = `(${unread}) ${document.title}`;
+  document.title = `${unread ? `(${unread}) ` : ""}${(open && pane.getAttribute("aria-label")) || body.dataset.title} · Owner`;
 }
 mark();
 
-// ---- Keys: j and k walk the list, the others press what carries them.
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
-  const lines = [...document.querySelectorAll(".line")];
-  const at = lines.findIndex((line) => line.dataset.convId === openConversation());
-  if (event.key === "j") lines[at + 1]?.click();
-  else if (event.key === "k") lines[Math.max(at - 1, 0)]?.click();
-  else {
-    const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-    if (!wanted) return;
-    event.preventDefault();
-    wanted.matches("textarea, input:not([type=radio])") ? wanted.focus() : wanted.click();
-  }
+// ---- Images are looked at in the page.
+const lightbox = document.getElementById("lightbox");
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-lightbox]");
+  if (event.target === lightbox) lightbox.close();
+  if (!link || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  lightbox.querySelector("img").src = link.href;
+  lightbox.showModal();
 });

@@ -7,8 +7,8 @@ from typing import Any
 
 from owner.integrations.simulator.addresses import channel_of
 from owner.integrations.simulator.errors import delivery_sentence
-from owner.integrations.simulator.segments import count_segments
 from owner.integrations.simulator.store import Account, Media, Message, Number, Service
+from owner.models.segments import count_segments
 
 API = "/2010-04-01/Accounts"
 
