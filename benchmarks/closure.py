@@ -77,7 +77,8 @@ def main() -> None:
     print()
     for name, unit in HOSTILE.items():
         text = (unit * 10_000)[:10_000]
-        took = min(_timed(partial(score, [Turn("agent", "ok")], text)) for _ in range(3))
+        unread = (text[:-1] + mark for mark in "012")  # a text that was read before is remembered
+        took = min(_timed(partial(score, [Turn("agent", "ok")], fresh)) for fresh in unread)
         print(f"10,000 characters of {name}: {took * 1_000:.1f} ms")
 
 

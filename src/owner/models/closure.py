@@ -9,6 +9,7 @@ from itertools import islice, takewhile
 from typing import Any, Final, Literal
 
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
+from owner.models.closure_case import Case, ClosureSignal
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
 from owner.models.closure_message import Reading, read_message
 from owner.models.closure_phrases import lexicon
@@ -16,8 +17,6 @@ from owner.models.closure_scores import (
     FIRST_MESSAGE,
     FULL,
     UNANSWERED,
-    Case,
-    ClosureSignal,
     context_score,
     is_explicit,
     keyword_score,
@@ -25,7 +24,7 @@ from owner.models.closure_scores import (
     pattern_score,
     veto,
 )
-from owner.models.closure_sections import AGENT_SECTIONS, AGREES, COMMANDS, STRONG, Section
+from owner.models.closure_sections import AGENT_SECTIONS, AGREES, COMMANDS, DECLINES, STRONG, Section
 from owner.models.closure_text import words_of
 from owner.models.closure_typed import TypedText
 
@@ -49,7 +48,7 @@ __all__ = [
     "score",
 ]
 
-DETECTOR_VERSION: Final = "rules-3"
+DETECTOR_VERSION: Final = "rules-4"
 
 KEYWORD_WEIGHT: Final = 0.5  # what the message says
 PATTERN_WEIGHT: Final = 0.3  # how much of it is about the end
@@ -152,7 +151,7 @@ def score(
         context,
         is_stale=age is not None and age >= STALE_AFTER,
         has_spoken=any(turn.speaker == "user" for turn in history),
-        knows_name=reading.name is None or _is_name(reading.name.words, history),
+        knows_name=reading.name is None or reading.is_signed or _is_name(reading.name.words, history),
     )
     modifier = _duration_modifier(history, case)
     scores, signals = _scores(case)
@@ -226,7 +225,7 @@ def _button_reading(context: Mapping[str, object]) -> Reading | None:
 
 def _agent_before(history: Sequence[Turn], reading: Reading, age: timedelta | None) -> AgentTurn:
     """The last agent message, read only when the customer's message gives it something to explain."""
-    if not reading.evidence and reading.opens_with is not Section.NO:
+    if not reading.evidence and reading.opens_with not in DECLINES:
         return SILENT
     if _has_gone_on(history):
         return SILENT
@@ -276,7 +275,7 @@ def answers_closing_question(text: str) -> bool | None:
         or reading.turned_round
     ):
         return False
-    if not strong and reading.opens_with is Section.NO:
+    if not strong and reading.opens_with in DECLINES:
         return False
     if not reading.is_explained:
         return None

@@ -3,12 +3,13 @@
 from typing import Final, NamedTuple
 
 from owner.models.closure_phrases import lexicon, longest
-from owner.models.closure_sections import Section
+from owner.models.closure_sections import EVIDENCE, NEUTRAL, Section
 from owner.models.closure_text import Clause, clauses_of
 
 _READ_AT_MOST: Final = 600  # characters from the end; what counts is asked there
 _CLOSING_STEMS: Final = ("encer", "fech", "finali", "termin", "conclu", "cer", "clos", "finish")
 _STEM_OF_CONVERSATIONS: Final = "encer"  # nobody says "encerrar" of a shopping cart without naming it
+_UNTIL: Final = frozenset({"ate", "hasta", "until"})  # "até amanhã" after other words is a date
 _OR: Final = frozenset({"ou", "or", "o", "u"})
 _GREETS_OR_LEAVES: Final = frozenset(  # the first words of a longer message greet
     {
@@ -27,6 +28,7 @@ _GREETS_OR_LEAVES: Final = frozenset(  # the first words of a longer message gre
 )
 _ABOUT_THE_END: Final = (Section.ASKS_TO_CLOSE, Section.ASKS_MORE, Section.ASKS_ALL)
 _QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS})
+_WISHES: Final = frozenset({Section.WISHES_WELL, Section.SAYS_GOODBYE})
 _BEGINS_ANOTHER: Final = frozenset({Section.ASKS_MORE, Section.ASKS_OTHER})
 _SIGNS_OF_THE_END: Final = frozenset(
     {Section.SETTLED, Section.WISHES_WELL, Section.SAYS_GOODBYE, Section.AT_YOUR_SERVICE}
@@ -70,6 +72,8 @@ def read_agent(text: str) -> AgentTurn:
         for section, words, sentence in found
         if sentence >= since and not (sentence == 0 < last and words in _GREETS_OR_LEAVES)
     }
+    if clauses and all(_is_wish(clause, found) for clause in clauses):
+        acts.setdefault(Section.SAYS_GOODBYE, acts.get(Section.WISHES_WELL, ""))
     is_settled = any(section in _SIGNS_OF_THE_END for section, _, _ in found)
     if not (asked and is_settled) or Section.ASKS_ITEMS in acts:
         acts.pop(
@@ -81,6 +85,12 @@ def read_agent(text: str) -> AgentTurn:
         closes_other=any(_closes_other(clause.words) for clause in clauses),
         text=text,
     )
+
+
+def _is_wish(clause: Clause, found: list[tuple[Section, str, int]]) -> bool:
+    """A wish and nothing more, with which an agent takes leave: "Have a safe ride!"."""
+    said = " ".join(clause.words)
+    return not clause.is_asked and any(section in _WISHES and words == said for section, words, _ in found)
 
 
 def _start_of_last_question(asked: list[int]) -> int:
@@ -100,11 +110,18 @@ def _acts(clause: Clause) -> list[tuple[Section, str]]:
         if section is None:
             start += 1
         else:
-            if section is not Section.ASKS_TO_CLOSE or _means_conversation(clause.words, end):
+            if _is_meant(section, clause.words, start, end):
                 acts.append((section, " ".join(clause.words[start:end])))
             # "Anything else" may begin "anything else to drink", which ends otherwise.
             start = start + 1 if section in _BEGINS_ANOTHER else end
     return acts
+
+
+def _is_meant(section: Section, words: list[str], start: int, end: int) -> bool:
+    if section is Section.SAYS_GOODBYE and words[start] in _UNTIL:
+        around = lexicon().items(words[:start]) + lexicon().items(words[end:])
+        return all(item.section in NEUTRAL | EVIDENCE for item in around)
+    return section is not Section.ASKS_TO_CLOSE or _means_conversation(words, end)
 
 
 def _means_conversation(words: list[str], end: int) -> bool:

@@ -9,6 +9,7 @@ from owner.models.closure_phrases import Item, lexicon
 from owner.models.closure_sections import (
     CLOSES_KINDLY,
     COMMANDS,
+    DECLINES,
     ENDS_A_NEGATION,
     ENDS_A_REASON,
     ENDS_A_TAIL,
@@ -38,6 +39,9 @@ _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the
 _JOINED: Final = [Section.GREETING, Section.THANKS]
 _LONGEST_SLIP: Final = 2  # words
 _LONGEST_MEETING: Final = 4  # words after "see you at"
+_LONGEST_SIGNATURE: Final = 3  # words after "kind regards"
+_MAY_TURN: Final = frozenset({Section.DONE, Section.THAT_IS_IT, Section.GIVES_UP})
+_EXCLAIMED: Final = frozenset({"que"})  # "que queridos!" asks for nothing
 
 
 @dataclass(slots=True)
@@ -59,6 +63,7 @@ class Reading:
     opens_with: Section | None = None  # the first evidence, even if left-over words followed
     is_polite: bool = False  # thanks somewhere
     runs_on: bool = False  # evidence follows left-over words with no mark between them
+    is_signed: bool = False  # the name stands below a letter: nobody else is called that
     says_hello: bool = False
     is_joined: bool = False  # a greeting and thanks in one breath: "boa noite e obrigado"
 
@@ -145,14 +150,14 @@ class _ClauseReader:
 
     def _adds_to_a_decline(self) -> bool:
         """A clause after "no, thanks" that tells something and wants nothing: "your service is superb"."""
-        is_declined = self.reading.opens_with is Section.NO and bool(self.reading.evidence)
+        is_declined = self.reading.opens_with in DECLINES and bool(self.reading.evidence)
         return is_declined and tells_only(self.items)
 
     def read(self) -> None:
         reading = self.reading
         if self.clause.is_asked and not self._asks_nothing():
             reading.vetoes.append(Item(Section.QUESTION, "?"))
-        if self._is_name():
+        if self._is_signature() or self._is_name():
             reading.name = self.items[0]
             return
         for position, item in enumerate(self.items):
@@ -256,6 +261,8 @@ class _ClauseReader:
         begins = self.previous is None or self.previous in EVIDENCE
         if not self.opens_sentence and item.words in _OF_A_SENTENCE_BEFORE:
             begins = False
+        if self.clause.is_exclaimed and item.words in _EXCLAIMED:
+            begins = False
         return _Role.VETO if begins and not self.is_deferral else _Role.OPEN
 
     def request(self, item: Item, _position: int) -> _Role:
@@ -290,7 +297,7 @@ class _ClauseReader:
 
     def only_wanted(self, item: Item, _position: int) -> _Role:
         """Looks back after a "no" or before a goodbye, and opens a request anywhere else."""
-        if self.reading.opens_with is Section.NO and not self.reading.left_over:
+        if self.reading.opens_with in DECLINES and not self.reading.left_over:
             return self._absorb(_LONGEST_REASON, until=ENDS_A_REASON)
         self.reading.looks_back = item
         return _Role.OPEN
@@ -333,7 +340,7 @@ class _ClauseReader:
 
     def _turns_round(self, item: Item) -> bool:
         turned = lexicon().sets[Section.TURNED_ROUND]
-        return item.section in (Section.DONE, Section.THAT_IS_IT) and item.words.partition(" ")[0] in turned
+        return item.section in _MAY_TURN and item.words.partition(" ")[0] in turned
 
     def _asks_nothing(self) -> bool:
         """Leaves nothing to answer: "…, ok?" and "podemos encerrar?"."""
@@ -351,6 +358,15 @@ class _ClauseReader:
             and bool(reading.evidence)
             and reading.evidence[-1].section in TAKES_ANY_NAME
         )
+
+    def _is_signature(self) -> bool:
+        """Words of no list right after "kind regards"."""
+        reading = self.reading
+        may_sign = reading.name is None and len(self.items) <= _LONGEST_SIGNATURE
+        if may_sign and reading.evidence and reading.evidence[-1].section is Section.SIGN_OFF:
+            reading.is_signed = all(item.section is Section.LEFT_OVER for item in self.items)
+            return reading.is_signed
+        return False
 
 
 def _next_items(items: list[Item]) -> list[Item | None]:

@@ -1,13 +1,12 @@
 """The three scores of a message: what it says, how it is built, and what came before it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
-from owner.models.closure_agent import SILENT, AgentTurn
+from owner.models.closure_agent import SILENT
+from owner.models.closure_case import TURNS_A_GREETING, Case, ClosureSignal
 from owner.models.closure_message import Reading, tells_no_more
 from owner.models.closure_phrases import Item, lexicon
-from owner.models.closure_sections import AGREES, COMMANDS, LEAVES, STRONG, Section
+from owner.models.closure_sections import AGREES, COMMANDS, DECLINES, LEAVES, STRONG, Section
 
 FULL: Final = 1.0
 
@@ -61,9 +60,7 @@ _OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does n
 _WAVE: Final = "👋"  # hello and goodbye
 _OF_THE_WHOLE: Final = ("thats it", "that is it", "e isso", "era isso")  # "ok, that's it": said of everything
 _QUIET: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
-_FAREWELL: Final = frozenset(
-    {Section.GOODBYE, Section.UNTIL_DAY, Section.MEETING, Section.GOOD_WISHES, Section.GREETING}
-)
+_FAREWELL: Final = LEAVES - {Section.DONE} | {Section.GREETING}
 _MAY_ANSWER: Final = frozenset({Section.GOODBYE_OR_VERB, Section.MEETING, Section.UNTIL_DAY})
 _MAKES_A_FAREWELL: Final = frozenset(
     {
@@ -78,49 +75,6 @@ _MAKES_A_FAREWELL: Final = frozenset(
         Section.SAME_TO_YOU,
     }
 )
-_TURNS_A_GREETING: Final = frozenset(
-    {Section.THANKS, Section.DONE, Section.NO, Section.GOODBYE, Section.ACKNOWLEDGEMENT, Section.THAT_IS_IT}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ClosureSignal:
-    """One reason for a score: what was found, what it is worth, and the words that show it."""
-
-    name: str
-    weight: float
-    words: str
-
-
-@dataclass(slots=True)
-class Case:
-    """A message in its conversation, ready to be judged."""
-
-    reading: Reading
-    agent: AgentTurn
-    context: Mapping[str, object]
-    is_stale: bool = False  # so much time has passed that "boa noite" opens again
-    has_spoken: bool = True  # the customer wrote before: "boa noite" to "boa noite" is no longer a welcome
-    knows_name: bool = True  # the word after the goodbye was heard as a name before
-
-    @property
-    def is_offered(self) -> bool:
-        """The agent asks for nothing but a last wish, or for none."""
-        offered = self.agent.did(Section.ASKS_MORE, Section.AT_YOUR_SERVICE, Section.SAYS_GOODBYE)
-        return (offered or self.is_perhaps_offered) and not self.agent.did(Section.ASKS_ITEMS)
-
-    @property
-    def is_perhaps_offered(self) -> bool:
-        """To "any other worries?" a bare "no" may go on with the task; with thanks or a goodbye it ends it."""
-        reading = self.reading
-        takes_leave = reading.is_polite or reading.find(LEAVES) is not None
-        return self.agent.did(Section.ASKS_OTHER) and takes_leave
-
-    @property
-    def is_more_declined(self) -> bool:
-        """A "no" to an offer of more help."""
-        offered = self.is_offered or self.agent.did(Section.SEARCHES_AGAIN)
-        return offered and self.reading.opens_with is Section.NO
 
 
 def veto(case: Case) -> ClosureSignal | None:
@@ -143,7 +97,7 @@ def _answer_veto(case: Case) -> ClosureSignal | None:
     reading, agent = case.reading, case.agent
     if reading.find(STRONG):
         return None
-    no, yes = reading.find({Section.NO}), reading.find({Section.YES})
+    no, yes = reading.find(DECLINES), reading.find({Section.YES})
     if no and agent.did(Section.ASKS_TO_CLOSE, Section.ASKS_ALL) and not agent.did(Section.ASKS_MORE):
         return ClosureSignal("wants to go on", -FULL, no.words)
     if yes and agent.did(Section.ASKS_MORE) and not agent.did(Section.ASKS_ALL, Section.ASKS_TO_CLOSE):
@@ -155,7 +109,7 @@ def _subject_veto(case: Case) -> ClosureSignal | None:
     """It is about something else: "finalizar" to a menu that closes orders, "só isso" to "mais algum item?"."""
     reading, agent = case.reading, case.agent
     if agent.did(Section.ASKS_ITEMS) and not agent.did(Section.ASKS_TO_CLOSE):
-        listed = reading.find({Section.DONE, Section.THAT_IS_IT, Section.NO})
+        listed = reading.find(DECLINES | {Section.DONE, Section.THAT_IS_IT})
         if listed and not reading.find(_FAREWELL):
             return ClosureSignal("ends the list", -FULL, listed.words)
     command = reading.find({Section.CLOSE_NOW, Section.GOODBYE_OR_VERB})
@@ -198,17 +152,21 @@ def keyword_score(case: Case) -> tuple[float, list[ClosureSignal]]:
 
 def _worth(item: Item, position: int, case: Case) -> float:
     section = item.section
+    if section in _QUIET:
+        return _worth_of_answer(section, case)
     if section is Section.GREETING:
         return _worth_of_greeting(position, case)
     if section is Section.THAT_IS_IT:
         return _worth_of_that_is_it(item, case)
-    if section in _QUIET:
-        return _worth_of_answer(section, case)
+    if section is Section.GIVES_UP:
+        return _worth_of_giving_up(case)
+    return _worth_of_thanks(case) if section is Section.THANKS else _worth_of_leaving(item, case)
+
+
+def _worth_of_leaving(item: Item, case: Case) -> float:
     if _is_in_doubt(item, case):
         return IN_DOUBT
-    if section is Section.SAME_TO_YOU and _answers_wishes(case):
-        return FULL
-    return _worth_of_thanks(case) if section is Section.THANKS else WORTH[section]
+    return FULL if item.section is Section.SAME_TO_YOU and _answers_wishes(case) else WORTH[item.section]
 
 
 def _is_in_doubt(item: Item, case: Case) -> bool:
@@ -250,7 +208,7 @@ def _worth_of_greeting(position: int, case: Case) -> float:
     before = case.reading.evidence[:position]
     if case.reading.says_hello or case.is_stale:
         return 0.0
-    if any(item.section in _TURNS_A_GREETING for item in before):
+    if case.ends_with_greeting or any(item.section in TURNS_A_GREETING for item in before):
         return FULL
     if not case.has_spoken:
         return WORTH[Section.GREETING]
@@ -272,10 +230,31 @@ def _worth_of_that_is_it(item: Item, case: Case) -> float:
     means_everything = item.words.startswith(_OF_THE_WHOLE) and reading.find(
         {Section.ACKNOWLEDGEMENT, Section.PRAISE}
     )
-    is_satisfied = agent.did(Section.SETTLED) or item.words.startswith(_OF_ONESELF)
+    is_satisfied = agent.did(Section.SETTLED) or item.words.startswith(_OF_ONESELF) or _names_need(item)
     if means_everything or (reading.is_polite and is_satisfied):
         return FULL
     return WORTH[Section.THAT_IS_IT]
+
+
+def _has_what_they_need(reading: Reading) -> bool:
+    """They say that it was what they needed: "era essa a minha dúvida, vou pensar. Obrigado"."""
+    return reading.is_polite and any(
+        item.section is Section.THAT_IS_IT and _names_need(item) for item in reading.evidence
+    )
+
+
+def _names_need(item: Item) -> bool:
+    return not lexicon().sets[Section.NEED_WORD].isdisjoint(item.words.split())
+
+
+def _worth_of_giving_up(case: Case) -> float:
+    """It ends what was asked for; alone, or to "fries with that?", perhaps only a part of it."""
+    reading = case.reading
+    if case.is_more_declined or reading.deferred:
+        return FULL
+    if case.agent.asks_something_else:
+        return IN_DOUBT if reading.is_polite else 0.0
+    return FULL if reading.is_polite else IN_DOUBT
 
 
 def _worth_of_answer(section: Section, case: Case) -> float:
@@ -299,8 +278,10 @@ def pattern_score(case: Case) -> tuple[float, list[ClosureSignal]]:
 
 def _shape(case: Case) -> tuple[float, str]:
     reading = case.reading
-    is_strong = reading.find(STRONG | {Section.GOODBYE_OR_VERB}) is not None or (
-        reading.is_polite and reading.find({Section.GREETING}) is not None
+    is_strong = (
+        reading.find(STRONG | {Section.GOODBYE_OR_VERB}) is not None
+        or case.ends_with_greeting
+        or (reading.is_polite and reading.find({Section.GREETING, Section.GIVES_UP}) is not None)
     )
     if reading.left_over:
         return _shape_with_rest(case, is_strong=is_strong), _join(reading.left_over)
@@ -312,7 +293,7 @@ def _shape(case: Case) -> tuple[float, str]:
 
 
 def _shape_put_off(case: Case, *, is_strong: bool) -> float:
-    if is_strong:
+    if is_strong or case.reading.find({Section.GIVES_UP}) or _has_what_they_need(case.reading):
         return PUT_OFF
     if not case.is_more_declined:
         return HARDLY
@@ -338,7 +319,7 @@ def _shape_with_rest(case: Case, *, is_strong: bool) -> float:
     if is_strong and reading.runs_on:
         return RUN_ON
     if is_strong:
-        return LEAVE_TAKEN if _has_taken_leave(case) else STATED_FIRST
+        return LEAVE_TAKEN if reading.deferred or _has_taken_leave(case) else STATED_FIRST
     if case.is_more_declined and reading.is_polite:
         return DECLINED_AND_STATED if tells_no_more(reading.left_over) else DECLINED_AND_NAMED
     return HARDLY
@@ -348,7 +329,11 @@ def _has_taken_leave(case: Case) -> bool:
     reading = case.reading
     if reading.opens_with is Section.NO and reading.find({Section.DONE}):
         return True
-    is_only_an_answer = case.agent.asks_something_else and len(reading.left_over) <= SHORT_ANSWER
+    is_only_an_answer = (
+        case.agent.asks_something_else
+        and len(reading.left_over) <= SHORT_ANSWER
+        and reading.opens_with is not Section.YES
+    )
     return reading.is_polite and reading.find(_FAREWELL) is not None and not is_only_an_answer
 
 

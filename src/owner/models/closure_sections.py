@@ -25,6 +25,7 @@ class Section(StrEnum):
     ONLY_WANTED = "only wanted"
     REQUEST = "requests"
     IMPERATIVE = "imperatives"
+    GIVES_UP = "gives up"
     THAT_IS_IT = "that is it"
     SAME_TO_YOU = "same to you"
     YES = "yes"
@@ -36,6 +37,7 @@ class Section(StrEnum):
     GREETING = "greetings"
     HELLO = "hello"
     THANKS = "thanks"
+    SIGN_OFF = "signs a letter"
     UNTIL_DAY = "until a day"
     MEETING = "see you at"
     GOODBYE_OR_VERB = "goodbye or a verb"
@@ -65,6 +67,7 @@ class Section(StrEnum):
     NOT_A_TYPO = "not a typo"
     BETWEEN = "between"
     PLAIN_STATEMENT = "plain statements"
+    NEED_WORD = "words of need"
     TIME_OR_NUMBER = "times and numbers"
     TAKES_A_TAIL = "what was needed follows"
     NAME = "names"
@@ -79,21 +82,22 @@ STRONG: Final = frozenset(  # the end in so many words
         Section.CLOSE_NOW,
         Section.OWN_KEYWORD,
         Section.GOODBYE,
+        Section.SIGN_OFF,
         Section.UNTIL_DAY,
         Section.MEETING,
         Section.GOOD_WISHES,
         Section.DONE,
     }
 )
-LEAVES: Final = frozenset(  # what people say who go
-    {Section.GOODBYE, Section.UNTIL_DAY, Section.MEETING, Section.GOOD_WISHES, Section.DONE}
-)
+LEAVES: Final = STRONG - {Section.CLOSE_NOW, Section.OWN_KEYWORD}  # what people say who go
+DECLINES: Final = frozenset({Section.NO, Section.GIVES_UP})
 AGREES: Final = frozenset(  # to "may I close?"
     {Section.YES, Section.ACKNOWLEDGEMENT, Section.PRAISE, Section.THAT_IS_IT}
 )
 COMMANDS: Final = frozenset({Section.CLOSE_NOW, Section.OWN_KEYWORD})
 EVIDENCE: Final = STRONG | {
     Section.GOODBYE_OR_VERB,
+    Section.GIVES_UP,
     Section.THAT_IS_IT,
     Section.SAME_TO_YOU,
     Section.THANKS,
@@ -111,6 +115,7 @@ CLOSES_KINDLY: Final = frozenset(
         Section.THANKS,
         Section.PRAISE,
         Section.GOODBYE,
+        Section.SIGN_OFF,
         Section.UNTIL_DAY,
         Section.MEETING,
         Section.GOOD_WISHES,
@@ -121,6 +126,7 @@ TAKES_A_NAME: Final = frozenset(
     {
         Section.THANKS,
         Section.GOODBYE,
+        Section.SIGN_OFF,
         Section.UNTIL_DAY,
         Section.GOOD_WISHES,
         Section.DONE,
@@ -128,7 +134,9 @@ TAKES_A_NAME: Final = frozenset(
         Section.NO,
     }
 )
-TAKES_ANY_NAME: Final = frozenset({Section.THANKS, Section.GOODBYE})  # also one that is in no list
+TAKES_ANY_NAME: Final = frozenset(  # also one that is in no list
+    {Section.THANKS, Section.GOODBYE, Section.SIGN_OFF}
+)
 TAKES_A_TAIL: Final = frozenset({Section.DONE, Section.THAT_IS_IT, Section.AFTER_DONE})
 ENDS_A_REASON: Final = LOUD | STRONG | {Section.THANKS, Section.BUT, Section.NUMBER}
 ENDS_A_TAIL: Final = ENDS_A_REASON - {Section.REQUEST} | {Section.AFTER_DONE}
@@ -141,4 +149,4 @@ SAYS_MORE: Final = LOUD | {
     Section.IMPERATIVE,
     Section.BUT,
 }
-NEGATED: Final = STRONG | {Section.THAT_IS_IT}  # after "don't"
+NEGATED: Final = STRONG | {Section.THAT_IS_IT, Section.GIVES_UP}  # after "don't"

@@ -15,6 +15,7 @@ _EMOJI: Final = range(0x1F000, 0x1FB00)
 _LONGEST_FOLD: Final = 3  # one sign stands for a whole Arabic sentence; nobody gets that expanded
 FIRST_PICTURE: Final = "\u2190"  # signs from here on are pictures, those before it punctuation
 _QUESTION_MARK: Final = "?"
+_EXCLAMATION_MARK: Final = "!"
 _ENDS: Final = frozenset(".!?;")
 
 TOKEN: Final = re.compile(r"\w+|[^\w\s]")
@@ -42,6 +43,7 @@ class Clause(NamedTuple):
     words: list[str]
     sentence: int  # the number of the sentence it belongs to
     is_asked: bool = False  # a question mark ends it
+    is_exclaimed: bool = False  # an exclamation mark does
 
 
 class _Fold(dict[int, str]):
@@ -104,7 +106,9 @@ def clauses_of(text: str) -> list[Clause]:
             words.append(token)
             continue
         if words:
-            clauses.append(Clause(words, sentence, is_asked=token == _QUESTION_MARK))
+            clauses.append(
+                Clause(words, sentence, token == _QUESTION_MARK, is_exclaimed=token == _EXCLAMATION_MARK)
+            )
             words = []
         elif token == _QUESTION_MARK and clauses:
             clauses[-1] = clauses[-1]._replace(is_asked=True)
