@@ -293,6 +293,16 @@ async def test_a_new_password_needs_the_present_one_and_ends_the_other_sessions(
     await api.sign_in(acme.owner.email, "a better horse")
 
 
+async def test_a_new_password_that_somebody_would_guess_is_refused(api: Visit, acme: Tenant) -> None:
+    token = await api.sign_in(acme.owner.email)
+    change = {"current_password": PASSWORD, "new_password": acme.owner.email}
+
+    status, problem = await api.call("PUT", "/v1/users/me/password", key=token, json=change)
+
+    assert (status, problem["code"], problem["field"]) == (422, "password_guessable", "new_password")
+    await api.sign_in(acme.owner.email)
+
+
 async def test_of_two_password_changes_at_once_one_is_taken(api: Visit, acme: Tenant) -> None:
     token = await api.sign_in(acme.owner.email)
     changes = [{"current_password": PASSWORD, "new_password": f"better horse {n}"} for n in range(2)]

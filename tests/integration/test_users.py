@@ -64,6 +64,20 @@ async def test_a_link_works_once(api: Visit, acme: Tenant) -> None:
     assert (status, problem["code"]) == (404, "link_not_found")
 
 
+async def test_a_password_that_somebody_would_guess_is_refused_and_the_link_lives_on(
+    api: Visit, acme: Tenant
+) -> None:
+    invited = await invite(api, acme)
+    token = invited["invitation"]["token"]
+
+    well_known = await choose(api, token, "12345678")
+    about_them = await choose(api, token, invited["email"])
+
+    for status, problem in (well_known, about_them):
+        assert (status, problem["code"], problem["field"]) == (422, "password_guessable", "password")
+    assert (await choose(api, token))[0] == 204
+
+
 async def test_of_two_uses_of_a_link_at_once_one_is_taken(api: Visit, acme: Tenant) -> None:
     invited = await invite(api, acme)
     passwords = [f"correct horse {n}" for n in range(2)]

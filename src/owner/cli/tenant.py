@@ -24,7 +24,12 @@ def create(
     name: Annotated[str, typer.Argument(help="The company's name.")],
     *,
     email: Annotated[str, typer.Option(help="Of the first person, an ADMIN.")],
-    password: Annotated[str, typer.Option(help="Of the first person; at least 8 characters.")],
+    password: Annotated[
+        str,
+        typer.Option(
+            prompt=True, hide_input=True, help="Of the first person; asked for where it is left out."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Make a company with its first person and an API key, which is shown this once."""

@@ -16,7 +16,12 @@ from owner.api.visitor import From
 from owner.inbox.rendering import Page, is_partial, show
 from owner.inbox.routing import SIGN_IN, PageRoute, Person, Visiting
 from owner.inbox.visit import LANGUAGE_COOKIE, is_secure, session_cookie
-from owner.models.access_errors import OwnerChoiceRequired, SecondFactorRequired, SignInRejected
+from owner.models.access_errors import (
+    OwnerChoiceRequired,
+    PasswordGuessable,
+    SecondFactorRequired,
+    SignInRejected,
+)
 from owner.models.errors import NotFound, OwnerError, Unauthenticated
 from owner.models.one_time_link import PasswordSet
 from owner.models.outage_errors import RateLimited
@@ -151,8 +156,9 @@ async def choose_password(
     try:
         choice = PasswordSet(token=token, password=password)
         await services.password_links.set_password(choice.token, choice.password)
-    except ValidationError:
-        page = PasswordPage(token, problem="too_short")
+    except (ValidationError, PasswordGuessable) as problem:
+        told = "guessable" if isinstance(problem, PasswordGuessable) else "too_short"
+        page = PasswordPage(token, problem=told)
         return show(request, page, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except NotFound as problem:
         return show(request, PasswordPage(token, problem="used"), status=http_status(problem))

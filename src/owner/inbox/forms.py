@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 
 from fastapi import Depends, Request
 
-from owner.api.errors import http_status
+from owner.api.errors import http_status, note
 from owner.inbox.language import Voice
 from owner.inbox.refusals import REFUSALS, explain
 from owner.inbox.routing import visit_of
@@ -70,6 +70,7 @@ class Form:
         self.status = HTTPStatus.UNPROCESSABLE_ENTITY
         if isinstance(problem, OwnerError):
             self.status = http_status(problem)
+            note(problem, self.status)
 
 
 @dataclass(frozen=True, slots=True)

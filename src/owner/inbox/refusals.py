@@ -78,6 +78,9 @@ def _refused(voice: Voice, problem: OwnerError) -> str:
         "already_exists": say("This exists already."),
         "last_admin": say("Nobody would be left who can change the settings."),
         "invitation_accepted": say("They have chosen a password already."),
+        "password_guessable": say(
+            "Somebody would guess this password. Take a longer one, such as three words."
+        ),
         "password_wrong": say("The password is wrong."),
         "code_rejected": say("The code is wrong or was used already. Take the next one."),
         "rate_limited": say("Too many tries. Wait a few minutes."),

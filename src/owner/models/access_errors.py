@@ -1,6 +1,6 @@
 """What can go wrong with people, sessions, links and keys; `errors` draws the whole tree."""
 
-from owner.models.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
+from owner.models.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
 
 
 class SignInRejected(Unauthenticated):
@@ -13,6 +13,12 @@ class SecondFactorRequired(Unauthenticated):
     """Send the six digits of your authenticator, or a recovery code, as `totp_code` too."""
 
     code = "second_factor_required"
+
+
+class PasswordGuessable(InvalidInput):
+    """Somebody would guess this password: it is well known, or made of what is known about you; take a longer one."""
+
+    code = "password_guessable"
 
 
 class PasswordWrong(Forbidden):

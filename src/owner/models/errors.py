@@ -6,6 +6,7 @@ OwnerError
 │   ├── InvalidAddress
 │   ├── BrokenTransferFile
 │   ├── ReservedClosureKeyword
+│   ├── PasswordGuessable
 │   └── IdempotencyKeyReused
 ├── Unauthenticated           who are you?
 │   ├── SignInRejected

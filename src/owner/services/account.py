@@ -10,7 +10,7 @@ from owner.repositories.events import EventRepository
 from owner.repositories.one_time_links import OneTimeLinkRepository
 from owner.repositories.sessions import SessionRepository
 from owner.repositories.users import UserRepository
-from owner.services.passwords import hash_password, is_password
+from owner.services.passwords import hash_password, is_password, refuse_guessable
 from owner.services.ports import Clock
 from owner.services.rate_limits import RateLimitService
 
@@ -32,9 +32,11 @@ class AccountService:
 
         Raises:
             PasswordWrong: the current password is another one.
+            PasswordGuessable: somebody would guess the new one.
             RateLimited: too many tries.
         """
         user = await self.check_password(caller, change.current_password, visitor)
+        await refuse_guessable(change.new_password, about=(user.name, user.email), field="new_password")
         password_hash = await hash_password(change.new_password)
         async with self.database.owner(caller.owner_id) as connection:
             users = UserRepository(connection)

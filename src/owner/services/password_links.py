@@ -14,7 +14,7 @@ from owner.repositories.owners import OwnerRepository
 from owner.repositories.sessions import SessionRepository
 from owner.repositories.users import UserRepository
 from owner.services.link_mail import link_mail
-from owner.services.passwords import hash_password
+from owner.services.passwords import hash_password, refuse_guessable
 from owner.services.ports import Clock, Mailer
 
 
@@ -79,11 +79,15 @@ class PasswordLinkService:
 
         Raises:
             LinkNotFound: it was used, replaced, is too old, or its person or company is shut out.
+            PasswordGuessable: somebody would guess it; the link can be used with another one.
         """
         token_hash, now = hash_token(token), self.clock.now()
         async with self.database.owner_of(TokenKind.ONE_TIME_LINK, token_hash) as connection:
-            if await OneTimeLinkRepository(connection).find_where(token_hash=token_hash) is None:
+            link = await OneTimeLinkRepository(connection).find_where(token_hash=token_hash)
+            if link is None:
                 raise LinkNotFound  # before the slow hash, which a stranger could keep us busy with
+            user = await UserRepository(connection).get(link.user_id)
+        await refuse_guessable(password, about=(user.name, user.email))
         password_hash = await hash_password(password)
         async with self.database.owner_of(TokenKind.ONE_TIME_LINK, token_hash) as connection:
             links, users = OneTimeLinkRepository(connection), UserRepository(connection)

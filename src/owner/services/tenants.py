@@ -15,7 +15,7 @@ from owner.repositories.events import EventRepository
 from owner.repositories.owners import OwnerRepository
 from owner.repositories.platform import PlatformRepository
 from owner.repositories.users import UserRepository
-from owner.services.passwords import hash_password
+from owner.services.passwords import hash_password, refuse_guessable
 from owner.services.ports import Clock
 
 
@@ -40,7 +40,9 @@ class TenantService:
 
         Raises:
             AlreadyExists: a company with this e-mail exists.
+            PasswordGuessable: somebody would guess it.
         """
+        await refuse_guessable(create.password, about=(create.name, create.email))
         password_hash = await hash_password(create.password)
         async with self.database.system() as connection:
             owner_id = await OwnerRepository(connection).next_id()
