@@ -9,9 +9,12 @@ import pyotp
 import pytest
 
 from browsing import Browser, Seen, browsing
-from factories import Tenant
+from factories import Tenant, some_number, some_sid
 from owner.models.enums import UserRole
 from owner.models.errors import Unauthenticated
+from owner.models.event import SYSTEM
+from owner.models.quarantine import QuarantineReason
+from owner.models.webhook_endpoint import WebhookEndpointCreate
 from owner.services.catalog import Services
 from reading import rows
 from visiting import PASSWORD, visiting
@@ -57,7 +60,7 @@ async def test_only_who_may_sees_a_page_or_the_way_to_it(services: Services, acm
     assert "Invite" not in people.text
 
 
-ADMINS_ONLY = {"company", "closure", "features", "twilio", "api-keys"}
+ADMINS_ONLY = {"company", "closure", "features", "twilio", "api-keys", "webhooks", "quarantine"}
 
 
 async def test_an_invitation_is_shown_once_and_lets_somebody_in(browser: Browser) -> None:
@@ -224,7 +227,7 @@ async def test_a_message_is_tried_with_its_score_and_signals(browser: Browser) -
     going_on = await browser.post(f"{SETTINGS}/closure/try", text="Onde está meu pedido?")
 
     assert "It would close." in closing.text
-    assert "asks to close" in closing.text
+    assert "Asks to close" in closing.text
     assert "It would go on." in going_on.text
 
 
@@ -401,3 +404,128 @@ async def test_an_account_that_can_not_be_keeps_all_but_the_token(browser: Brows
     assert 'id="account_sid-problem"' in page.html
     assert value_of(page, "account_sid") == "AC1"
     assert ACCOUNT["auth_token"] not in page.html
+
+
+async def some_endpoint(services: Services, tenant: Tenant) -> int:
+    endpoint, _ = await services.webhook_endpoints.create(
+        tenant.owner_id, WebhookEndpointCreate(url="https://hooks.example.com/owner"), by=SYSTEM
+    )
+    return endpoint.endpoint_id
+
+
+async def test_a_webhook_is_added_with_a_secret_that_is_shown_once(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    added = await browser.post(
+        f"{SETTINGS}/webhooks",
+        url="https://hooks.example.com/owner",
+        description="Loja",
+        kinds="conversation.*",
+        event_types="message.received",
+    )
+    [endpoint] = (await services.webhook_endpoints.list_page(acme.owner_id, limit=10)).items
+    later = await browser.get(f"{SETTINGS}/webhooks/{endpoint.endpoint_id}")
+
+    assert value_of(added, "made").startswith("whsec_")
+    assert "whsec_" not in later.html
+    assert endpoint.event_types == ["conversation.*", "message.received"]
+    assert re.search(r'value="conversation\.\*" checked', later.html)
+
+
+async def test_a_webhook_that_can_not_be_is_refused_beside_the_field(browser: Browser) -> None:
+    nowhere = await browser.post(f"{SETTINGS}/webhooks", url="http://127.0.0.1/", event_types="")
+    unknown = await browser.post(
+        f"{SETTINGS}/webhooks", url="https://hooks.example.com/", event_types="message.received\nnonsense"
+    )
+
+    assert nowhere.status == 403
+    assert 'id="url-problem"' in nowhere.html
+    assert unknown.status == 422
+    assert 'id="event_types-problem"' in unknown.html
+    assert "nonsense" in unknown.text
+
+
+async def test_a_webhook_is_tested_paused_replaced_and_deleted(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    place = f"{SETTINGS}/webhooks/{await some_endpoint(services, acme)}"
+
+    tested = await browser.post(f"{place}/test")
+    log = await browser.get(f"{place}?status=PENDING")
+    replaced = await browser.post(f"{place}/secret")
+    paused = await browser.post(f"{place}/switch", then="pause")
+    refused = await browser.post(f"{place}/test")
+    gone = await browser.post(f"{place}/delete")
+
+    assert "webhook.test" in tested.text
+    assert "webhook.test" in log.text
+    assert value_of(replaced, "made").startswith("whsec_")
+    assert "Paused" in paused.text
+    assert refused.status == 409
+    assert gone.path == f"{SETTINGS}/webhooks?notice=gone"
+
+
+async def test_deliveries_are_sent_again_one_by_one_and_since_a_moment(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    endpoint_id = await some_endpoint(services, acme)
+    delivery = await services.webhook_endpoints.test(acme.owner_id, endpoint_id, by=SYSTEM)
+    place = f"{SETTINGS}/webhooks/{endpoint_id}"
+
+    one = await browser.post(f"{SETTINGS}/webhooks/deliveries/{delivery.delivery_id}/replay")
+    many = await browser.post(f"{place}/replay", since="2026-01-01T00:00", only_failed="on")
+    wrong = await browser.post(f"{place}/replay", since="yesterday")
+
+    assert one.path == f"{SETTINGS}/webhooks/deliveries/{delivery.delivery_id}?notice=sent"
+    assert many.path == f"{place}?notice=sent"
+    assert wrong.status == 422
+    assert "must be a moment" in wrong.text
+
+
+@pytest.mark.parametrize("reason", [QuarantineReason.UNKNOWN_NUMBER, QuarantineReason.BAD_SIGNATURE])
+async def test_what_was_refused_is_taken_in_once_somebody_vouches(
+    services: Services, browser: Browser, acme: Tenant, reason: QuarantineReason
+) -> None:
+    refused = await some_refused(services, acme, reason)
+    place = f"{SETTINGS}/quarantine/{refused}"
+
+    shown = await browser.get(place)
+    if reason is QuarantineReason.BAD_SIGNATURE:
+        assert (await browser.post(f"{place}/replay")).status == 409
+    taken = await browser.post(f"{place}/replay", trust="on")
+
+    assert "<b>Bom dia</b>" in shown.text
+    assert "<b>Bom dia</b>" not in shown.html
+    assert taken.path == f"{SETTINGS}/quarantine?notice=taken-in"
+    [message] = await rows(services, acme, "SELECT content FROM messages")
+    assert message["content"] == "<b>Bom dia</b>"
+
+
+async def test_what_was_refused_is_thrown_away_by_its_owner_only(
+    services: Services, browser: Browser, acme: Tenant, globex: Tenant
+) -> None:
+    ours = await some_refused(services, acme, QuarantineReason.BAD_SIGNATURE)
+    theirs = await some_refused(services, globex, QuarantineReason.BAD_SIGNATURE)
+
+    gone = await browser.post(f"{SETTINGS}/quarantine/{ours}/discard")
+    not_there = await browser.post(f"{SETTINGS}/quarantine/{theirs}/discard")
+
+    assert gone.path == f"{SETTINGS}/quarantine?notice=gone"
+    assert not_there.status == 404
+    assert (await services.quarantine.get(globex.owner_id, theirs)).quarantine_id == theirs
+
+
+async def some_refused(services: Services, tenant: Tenant, reason: QuarantineReason) -> int:
+    pairs = [
+        ("MessageSid", some_sid()),
+        ("AccountSid", tenant.account.account_sid),
+        ("From", some_number()),
+        ("To", tenant.sms),
+        ("Body", "<b>Bom dia</b>"),
+        ("NumMedia", "0"),
+    ]
+    await services.quarantine.set_aside(
+        pairs, reason=reason, path="/webhooks/twilio/inbound", signature="c2ln", owner_id=tenant.owner_id
+    )
+    [latest] = await services.quarantine.list_latest(limit=1)
+    return latest.quarantine_id

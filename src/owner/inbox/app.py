@@ -22,13 +22,30 @@ from owner.inbox.settings import (
     features,
     labels,
     people,
+    quarantine,
     replies,
     sections,
     twilio,
+    webhook_log,
+    webhooks,
 )
 from owner.services.catalog import Services
 
-SETTINGS: Final = (sections, account, people, company, closure, replies, labels, features, twilio, api_keys)
+SETTINGS: Final = (
+    sections,
+    account,
+    people,
+    company,
+    closure,
+    replies,
+    labels,
+    features,
+    twilio,
+    api_keys,
+    webhooks,
+    webhook_log,
+    quarantine,
+)
 PAGES: Final = (doors, conversations, conversation_work, bulk, canned, files, live, overview, *SETTINGS)
 UPLOADS: Final = re.compile(r"/inbox/conversations/\d+/messages")
 

@@ -42,7 +42,7 @@ class Form:
 
     def chosen(self, name: str) -> list[str]:
         """The boxes of a group that are ticked."""
-        return [value for value in self.values.get(name, ()) if value]
+        return [value for values in self.values.get(name, ()) for value in values.splitlines()]
 
     def lines(self, name: str) -> list[str]:
         """One item a line; blank lines are none."""
@@ -62,6 +62,12 @@ class Form:
     def refusing(self) -> "Refusing":
         """Inside, what is refused is noted for the form to be shown again; everything else goes on its way."""
         return Refusing(self)
+
+    def say_first(self, button: "Form") -> None:
+        """Say what was wrong with a button, which has no fields to say it beside."""
+        if button.problems:
+            self.problems = {"": next(iter(button.problems.values()))}
+        self.status = max(self.status, button.status)
 
     def refuse(self, problem: Exception) -> None:
         assert self.voice is not None, "only what was sent can be refused"

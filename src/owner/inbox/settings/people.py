@@ -117,7 +117,7 @@ async def _refused(
     """The person as stored, with what was wrong about a button."""
     user = await services.users.get(person.caller.owner_id, user_id)
     shown = _as_stored(user)
-    shown.problems, shown.status = form.problems, form.status
+    shown.say_first(form)
     return show_settings(request, PersonPage(user=user, form=shown))
 
 

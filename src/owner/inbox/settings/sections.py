@@ -39,6 +39,8 @@ SECTIONS: Final = (
     Section("features", Permission.SETTINGS_READ),
     Section("twilio", Permission.SETTINGS_READ),
     Section("api-keys", Permission.API_KEYS_WRITE),
+    Section("webhooks", Permission.WEBHOOKS_WRITE),
+    Section("quarantine", Permission.QUARANTINE_WRITE),
 )
 
 

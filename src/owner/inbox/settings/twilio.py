@@ -170,7 +170,7 @@ async def _account(
         phone_numbers=account.phone_numbers, messaging_service_sid=account.messaging_service_sid
     )
     token = token or Form.of(verify=True)
-    for other in (token, refused):
-        form.status = max(form.status, other.status) if other else form.status
-    form.problems = {**form.problems, **(refused.problems if refused else {})}
+    form.status = max(form.status, token.status)
+    if refused:
+        form.say_first(refused)
     return show_settings(request, AccountPage(account=account, form=form, token=token, found=found))
