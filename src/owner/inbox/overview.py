@@ -36,6 +36,7 @@ from owner.services.reports import Wanted
 
 router = APIRouter(prefix="/inbox/overview", route_class=PageRoute)
 RANGES: Final = (7, 30, 90, 365)  # days
+IN_TABLE: Final = 92  # days
 _BY_DAY: Final = DayOrChannel.DAY
 _FILES: Final[dict[ReportName, Any]] = {
     ReportName.CONVERSATIONS: partial(
@@ -79,6 +80,11 @@ class Overview(Page):
     closure: ClosureReport
     deliveries: DeliveryReport
     today: date
+
+    @property
+    def in_table(self) -> int:
+        """Days that a table has: a year of them would weigh more than a page may."""
+        return IN_TABLE
 
     @property
     def channels(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Turns reports into what a chart draws, and a table says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -47,12 +47,11 @@ class Chart:
         }
 
     @property
-    def rows(self) -> Iterator[tuple[date, list[float | None]]]:
+    def rows(self) -> list[tuple[date, list[float | None]]]:
         """Days on which there was something, latest first."""
-        for at, day in reversed(list(enumerate(self.days))):
-            values = [one.values[at] for one in self.series]
-            if any(values):
-                yield day, values
+        figures = zip(*[one.values for one in self.series], strict=True)
+        found = [(day, list(values)) for day, values in zip(self.days, figures, strict=True) if any(values)]
+        return found[::-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ function draw(element) {
           const stroke = resolved(`--series-${at + 1}`);
           return isStack
             ? { fill: stroke, stroke, width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 }) }
-            : { stroke, width: 2, spanGaps: true, points: { show: x.length <= 92, size: 5, fill: stroke } };
+            : { stroke, width: 2, spanGaps: true, points: { show: x.length <= 31, size: 5, fill: stroke } };
         }),
       ],
       hooks: {
