@@ -152,3 +152,22 @@ async def test_the_thread_is_read_from_its_end(services: Services, browser: Brow
     assert "Mensagem 59." in page.text
     assert "Mensagem 5." not in page.text
     assert "Older messages" in page.text
+
+
+@pytest.mark.parametrize(
+    ("button", "fields"),
+    [
+        ("messages", {"content": ""}),
+        ("messages", {"kind": "note", "content": " "}),
+        ("assign", {"assignee": "somebody"}),
+        ("assign", {"assignee": "9" * 5000}),
+    ],
+)
+async def test_a_form_that_can_not_be_meant_is_told_and_is_no_crash(
+    services: Services, browser: Browser, acme: Tenant, button: str, fields: dict[str, Any]
+) -> None:
+    conv_id = await some_conversation(services, acme)
+
+    answer = await browser.post(f"/inbox/conversations/{conv_id}/{button}", **fields)
+
+    assert answer.status == 422

@@ -9,6 +9,7 @@ from owner.api.conversations import ConvId
 from owner.api.dependencies import UseCases
 from owner.api.routing import needs
 from owner.inbox.conversations import done
+from owner.inbox.forms import said
 from owner.inbox.routing import PageRoute, Person
 from owner.models.conversation_dtos import (
     ConversationAssign,
@@ -30,15 +31,13 @@ async def assign(
     services: UseCases,
     person: Person,
     conv_id: ConvId,
-    assignee: Annotated[str, Form()] = "me",
+    assignee: Annotated[str, Form(max_length=20)] = "me",
 ) -> Response:
     """To oneself, to somebody, or to nobody."""
     if assignee == "nobody":
         await services.assignments.unassign(person.caller, conv_id)
     else:
-        wanted = ConversationAssign.model_validate(
-            {"assignee_id": int(assignee) if assignee.isdecimal() else assignee}
-        )
+        wanted = said(ConversationAssign, assignee_id=int(assignee) if assignee.isdecimal() else assignee)
         await services.assignments.assign(person.caller, conv_id, wanted)
     return await done(request, services, person, conv_id)
 

@@ -16,6 +16,7 @@ from owner.inbox.choices import Choices, load_choices
 from owner.inbox.conversation_list import ConversationList, ListWish, Told, load_list
 from owner.inbox.conversation_thread import ConversationPane, ThreadStretch, load_pane
 from owner.inbox.files import uploads_of
+from owner.inbox.forms import said
 from owner.inbox.rendering import Page, is_partial, show
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.visit import Signed
@@ -101,13 +102,13 @@ async def write(
 ) -> Response:
     """To the customer, with files or without, or a note among colleagues."""
     if kind == "note":
-        await services.notes.create(person.caller, conv_id, NoteCreate(content=content))
+        await services.notes.create(person.caller, conv_id, said(NoteCreate, content=content))
     elif uploads := await uploads_of(files):
         await services.attachments.send_as(
             person.caller, conv_id, uploads, content=content, expected_last_msg_id=expected_last_msg_id
         )
     else:
-        create = MessageCreate(content=content, expected_last_msg_id=expected_last_msg_id)
+        create = said(MessageCreate, content=content, expected_last_msg_id=expected_last_msg_id)
         await services.messages.send_as(person.caller, conv_id, create)
     return await done(request, services, person, conv_id)
 

@@ -90,7 +90,7 @@ async def sign_in(
     email: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     totp_code: Annotated[str, Form()] = "",
-    owner_id: Annotated[str, Form()] = "",
+    owner_id: Annotated[str, Form(max_length=20)] = "",
     target: Annotated[str, Form(alias="next")] = HOME,
 ) -> Response:
     page = SignInPage(next=own_place(target), email=email, asks_code=bool(totp_code))

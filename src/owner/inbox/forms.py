@@ -3,17 +3,28 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from fastapi import Depends, Request
+from pydantic import ValidationError
 
 from owner.api.errors import http_status, note
 from owner.inbox.language import Voice
 from owner.inbox.refusals import REFUSALS, explain
-from owner.inbox.routing import visit_of
-from owner.models.errors import OwnerError
+from owner.inbox.routing import told, visit_of
+from owner.models.entity import DTO
+from owner.models.errors import InvalidInput, OwnerError
 
+DTOType = TypeVar("DTOType", bound=DTO)
 ON: Final = "on"  # what browsers send for a box that is ticked
+
+
+def said(model: type[DTOType], **values: object) -> DTOType:
+    """What a form without fields of its own says, as its model; raises `InvalidInput`."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as problem:
+        raise InvalidInput(told(problem)) from problem
 
 
 @dataclass(slots=True)

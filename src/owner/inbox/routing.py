@@ -10,6 +10,7 @@ from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -58,7 +59,7 @@ async def _answer(request: Request, permission: Permission | None, handle: _Hand
     except HTTPException as refusal:
         return _unreadable(request, refusal)
     except RequestValidationError as problem:
-        return error_page(request, InvalidInput(_told(problem)), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return error_page(request, InvalidInput(told(problem)), HTTPStatus.UNPROCESSABLE_ENTITY)
     except OwnerError as problem:
         return error_page(request, problem, http_status(problem))
     except Exception:
@@ -133,6 +134,8 @@ def _unreadable(request: Request, refusal: HTTPException) -> Response:
     return error_page(request, problem, http_status(problem))
 
 
-def _told(problem: RequestValidationError) -> str:
+def told(problem: RequestValidationError | ValidationError) -> str:
+    """The first thing that is wrong."""
     found = problem.errors()[0]
-    return f"{found['loc'][-1]}: {found['msg'].removeprefix('Value error, ')}"
+    words: str = found["msg"].removeprefix("Value error, ")
+    return f"{found['loc'][-1]}: {words}" if found["loc"] else words
