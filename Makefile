@@ -37,7 +37,7 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 	--custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-pages bench-sending bench-jobs bench-live bench-start bench-closure format lock wording clean
+.PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-pages bench-sending bench-jobs bench-live bench-start bench-closure screenshots format lock wording clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -92,6 +92,9 @@ bench-start: $(DEV_READY) ## Time to the first answer and memory, beside a bare 
 
 bench-closure: $(DEV_READY) ## Quality and speed of the closure detector, one table (ARGS=folder of dialogues).
 	@$(BIN)/python benchmarks/closure.py $(ARGS)
+
+screenshots: $(DEV_READY) ## Take the README's pictures of the running demo anew (needs Chromium).
+	@PYTHONPATH=tests $(BIN)/python -m e2e.screenshots
 
 format: $(DEV_READY) ## Format the code and mend what ruff can mend.
 	$(BIN)/ruff format .

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -101,6 +102,23 @@ async def test_a_customer_writes_and_is_answered(running: Stage, acme: Tenant, s
 
     await expect(said(page, "Sim, das 9").locator(".tick-delivered, .tick-read")).to_be_attached()
     assert await running.phone(ana) == ["Sim, das 9 às 18 h."]
+
+
+async def test_the_phone_and_the_inbox_talk_to_each_other(
+    running: Stage, acme: Tenant, sit_down: SitDown, browser: Browser
+) -> None:
+    inbox, phone = await sit_down(), await browser.new_page()
+    query = urlencode({"number": some_number(), "to": acme.whatsapp, "name": "Ana"})
+    await phone.goto(f"{running.simulator.base_url}/simulator?{query}")
+
+    await phone.locator("#body").fill("Vocês entregam?")
+    await phone.locator("#body").press("Enter")
+    await open_line(inbox, "Vocês entregam?")
+    await answer(inbox, "Entregamos, Ana!")
+
+    await expect(phone.locator(".bubble.theirs")).to_contain_text("Entregamos, Ana!")
+    await expect(said(inbox, "Entregamos, Ana!").locator(".tick-read")).to_be_attached()
+    await phone.close()
 
 
 async def test_a_message_appears_in_an_open_conversation(
@@ -236,7 +254,7 @@ async def test_a_draft_survives_a_reload_and_a_session_that_ended(
     await page.reload()
     await expect(page.locator("#content")).to_have_value("Aceitamos, em até")
     await page.context.clear_cookies()
-    await page.locator("#content").press("Enter")
+    await page.reload()
     await page.wait_for_url("**/inbox/sign-in*")
     await page.locator("[name=email]").fill(acme.owner.email)
     await page.locator("[name=password]").fill(PASSWORD)
