@@ -161,6 +161,7 @@ async def test_a_second_factor_is_set_up_and_switched_off(browser: Browser) -> N
     off = await browser.post(f"{factor}/disable", password=PASSWORD, code=codes[0])
 
     assert value_of(mistyped, "secret") == secret
+    assert 'class="qr-code"' in begun.html
     assert 'id="code-problem"' in mistyped.html
     assert len(codes) == 10
     assert off.path == f"{SETTINGS}/account?notice=saved"

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
+import segno
 from fastapi import APIRouter, Path, Request, Response
 
 from owner.api.dependencies import UseCases
@@ -21,6 +22,7 @@ from owner.models.user import PasswordChange
 from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox/settings/account", route_class=PageRoute)
+LONGEST_URI: Final = 1_000  # characters; more than ours have, and fewer than a QR code holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,14 @@ class EnrolmentPage(SettingsPage):
     template: ClassVar = "settings/second_factor.html"
     section: ClassVar = "account"
     recovery_codes: Sequence[str] = ()
+
+    @property
+    def qr_code(self) -> str | None:
+        """The address as a picture; a page that came back with something else in its place has none."""
+        uri = self.form.text("otpauth_uri")
+        if not uri.startswith("otpauth://") or len(uri) > LONGEST_URI:
+            return None
+        return segno.make_qr(uri).svg_data_uri(scale=4, light="white")
 
 
 @router.get("", **needs(Permission.SELF))

@@ -30,3 +30,6 @@ document.addEventListener("htmx:before:response", (event) => {
   fail();
 });
 document.addEventListener("htmx:error", (event) => { if (event.detail.ctx?.sourceElement?.matches("form")) fail(); });
+
+// Where a row of links is wider than a phone, the page that is open is among those that are seen.
+for (const link of document.querySelectorAll("nav [aria-current]")) link.scrollIntoView({ block: "nearest", inline: "center" });
