@@ -68,6 +68,7 @@ from owner.services.password_links import PasswordLinkService
 from owner.services.password_resets import PasswordResetService
 from owner.services.platform_keys import PlatformKeyService
 from owner.services.ports import Clock, MessageGateway
+from owner.services.presence import PresenceService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
 from owner.services.reconciliation import ReconciliationService
@@ -299,6 +300,7 @@ def wire(
         password_links=links,
         password_resets=PasswordResetService(database, links=links, rate_limits=limits),
         platform_keys=PlatformKeyService(database, clock=clock),
+        presence=PresenceService(database, clock=clock),
         rate_limits=limits,
         reconciliation=ReconciliationService(
             database,

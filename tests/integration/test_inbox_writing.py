@@ -4,14 +4,14 @@ import re
 from collections.abc import AsyncIterator
 from html import unescape
 from io import BytesIO
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
 from browsing import Browser, Seen, browsing
-from factories import Tenant
+from conftest import TurnableClock
+from factories import Tenant, some_number
 from owner.models.canned_reply import CannedReplyCreate
 from owner.models.enums import UserRole
 from owner.models.label import LabelCreate
@@ -113,7 +113,7 @@ async def test_a_file_goes_to_the_provider_by_an_address_that_shows_it_without_s
 
 
 async def test_the_address_of_a_file_ends_after_two_days(
-    services: Services, browser: Browser, acme: Tenant, clock: Any
+    services: Services, browser: Browser, acme: Tenant, clock: TurnableClock
 ) -> None:
     conv_id = await a_customer_writes(services, acme)
     await attach(browser, conv_id, "nota.pdf", PDF)
@@ -185,3 +185,58 @@ async def test_one_thing_is_done_to_several_and_the_list_says_where_it_could_not
     assert f"Conversation {first}" in closed.text
     assert "Done for 2 conversations." in labelled.text
     assert refused.status == 422
+
+
+@pytest.mark.parametrize("content", ["", "  ", "a" * 1601])
+async def test_what_can_not_be_sent_is_refused_calmly(
+    services: Services, browser: Browser, acme: Tenant, content: str
+) -> None:
+    conv_id = await a_customer_writes(services, acme)
+    await browser.get(f"/inbox/conversations/{conv_id}")
+
+    page = await browser.post(f"/inbox/conversations/{conv_id}/messages", content=content)
+
+    assert page.status == 422
+
+
+async def test_a_template_is_sent_when_free_text_comes_too_late(
+    services: Services, browser: Browser, acme: Tenant, clock: TurnableClock
+) -> None:
+    conv_id = await a_customer_writes(services, acme, customer=f"whatsapp:{some_number()}", to=acme.whatsapp)
+    before = await browser.get(f"/inbox/conversations/{conv_id}")
+    await browser.post(f"/inbox/conversations/{conv_id}/extend", minutes=2880)
+    clock.turn(hours=24, minutes=1)
+    await browser.sign_in(acme.owner.email, PASSWORD)
+
+    late = await browser.get(f"/inbox/conversations/{conv_id}")
+    refused = await browser.post(f"/inbox/conversations/{conv_id}/messages", content="Olá")
+    await browser.post(
+        f"/inbox/conversations/{conv_id}/template", content_sid="HX" + "a" * 32, variables="Ana\nquinta"
+    )
+
+    assert "data-template" not in before.html
+    assert "data-template" in late.html
+    assert refused.status == 409
+    [sent] = await rows(services, acme, "SELECT * FROM messages WHERE direction = 'OUTBOUND'")
+    assert sent["content_sid"] == "HX" + "a" * 32
+    assert sent["content_variables"] == {"1": "Ana", "2": "quinta"}
+
+
+async def test_colleagues_in_the_same_conversation_see_each_other_until_they_leave(
+    services: Services, browser: Browser, acme: Tenant, clock: TurnableClock
+) -> None:
+    conv_id = await a_customer_writes(services, acme)
+    async with visiting(services) as visit:
+        bruno, session = await visit.person(acme, "bruno@acme.example")
+    colleague = await services.access.authenticate(session)
+    await browser.get(f"/inbox/conversations/{conv_id}")
+
+    alone = await browser.post(f"/inbox/conversations/{conv_id}/presence")
+    await services.presence.note(colleague, conv_id, is_typing=True)
+    together = await browser.post(f"/inbox/conversations/{conv_id}/presence")
+    clock.turn(seconds=13)
+    left = await browser.post(f"/inbox/conversations/{conv_id}/presence")
+
+    assert colleague.user_id == bruno
+    assert "Bruno is writing here too" in together.text
+    assert [alone.text.strip(), left.text.strip()] == ["", ""]

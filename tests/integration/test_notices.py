@@ -204,3 +204,14 @@ async def note_until_heard(own: Notices, other: Notices, ear: Ear) -> None:
             while not ear.heard:
                 own.announce({5})
                 await asyncio.sleep(0.1)
+
+
+async def test_who_relays_a_channel_hears_what_another_process_says_on_it(own: Notices, url: str) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    async with connected(url) as other:
+        await other.relay("owner_test_words", heard.put_nowait)
+
+        own.say("owner_test_words", "it's 1 'word'")
+
+        async with asyncio.timeout(20):
+            assert await heard.get() == "it's 1 'word'"

@@ -47,6 +47,7 @@ class Notices:
         self._forgetters: list[Forget] = []
         self.hears_changes = False
         self._unsent: set[int] = set()
+        self._unsaid: set[tuple[str, str]] = set()
         self._has_work = asyncio.Event()
         self._is_open = False
         self.is_connected = False
@@ -83,6 +84,12 @@ class Notices:
         if is_new and self._connection is not None:
             with contextlib.suppress(*_UNREACHABLE):  # the next connection listens to it
                 await self._connection.add_listener(channel, self._hand_on)
+
+    def say(self, channel: str, words: str) -> None:
+        """Say something to who relays a channel in whatever process; never waits, and is lost while nobody can hear."""
+        if self._is_open:
+            self._unsaid.add((channel, words))
+            self._has_work.set()
 
     @asynccontextmanager
     async def connected(self, url: str) -> AsyncIterator[None]:
@@ -156,6 +163,14 @@ class Notices:
         owner_ids, self._unsent = self._unsent, set()
         for payload in payloads(owner_ids):
             await connection.execute(f"SELECT pg_notify('{CHANNEL}', '{payload}')")
+        said, self._unsaid = self._unsaid, set()
+        if said:
+            channels, words = zip(*said, strict=True)
+            await connection.execute(
+                "SELECT pg_notify(channel, words) FROM unnest($1::text[], $2::text[]) AS said (channel, words)",
+                channels,
+                words,
+            )
         await asyncio.sleep(PAUSE)
 
     def _hear(self, is_own: bool, payload: object) -> None:  # noqa: FBT001 - called by the line above only

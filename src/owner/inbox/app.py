@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from owner.api.app import create_api
 from owner.api.shutdown import Draining
-from owner.inbox import bulk, canned, conversation_work, conversations, doors, files, live, overview
+from owner.inbox import bulk, canned, conversation_work, conversations, doors, files, live, overview, presence
 from owner.inbox.rendering import STATIC, STATIC_URL
 from owner.inbox.settings import (
     account,
@@ -46,7 +46,18 @@ SETTINGS: Final = (
     webhook_log,
     quarantine,
 )
-PAGES: Final = (doors, conversations, conversation_work, bulk, canned, files, live, overview, *SETTINGS)
+PAGES: Final = (
+    doors,
+    conversations,
+    conversation_work,
+    bulk,
+    canned,
+    files,
+    live,
+    overview,
+    presence,
+    *SETTINGS,
+)
 UPLOADS: Final = re.compile(r"/inbox/conversations/\d+/messages")
 
 

@@ -1,6 +1,6 @@
 """The middle and the right pane: what was said and done in a conversation, and with whom."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -23,6 +23,7 @@ from owner.models.permissions import Permission
 from owner.models.segments import GSM_BASIC, GSM_EXTENDED
 from owner.services.catalog import Services
 from owner.services.conversation_threads import Thread
+from owner.services.presence import Present
 
 EARLIER = 10  # conversations of the same customer beside the thread
 
@@ -84,6 +85,7 @@ class ConversationPane(Page):
     contact: ContactResponse
     earlier: Sequence[Conversation]
     choices: Choices
+    others: Sequence[Present]
     now: datetime
     largest_upload: ClassVar = LARGEST_UPLOAD
     most_characters: ClassVar = MAXIMUM_LENGTH
@@ -93,6 +95,10 @@ class ConversationPane(Page):
     @property
     def title(self) -> str:
         return self.contact.name or self.conversation.customer_address
+
+    @property
+    def people(self) -> Mapping[int, str]:
+        return self.stretch.thread.people
 
     @property
     def last_msg_id(self) -> int | None:
@@ -145,5 +151,6 @@ async def load_pane(services: Services, person: Signed, conv_id: int) -> Convers
         contact.shown(),
         [one for one in earlier.items if one.conv_id != conv_id][:EARLIER],
         await load_choices(services, person),
+        services.presence.others(caller, conv_id),
         services.inbound.clock.now(),
     )

@@ -103,13 +103,28 @@ async def write(
     """To the customer, with files or without, or a note among colleagues."""
     if kind == "note":
         await services.notes.create(person.caller, conv_id, said(NoteCreate, content=content))
-    elif uploads := await uploads_of(files):
-        await services.attachments.send_as(
-            person.caller, conv_id, uploads, content=content, expected_last_msg_id=expected_last_msg_id
-        )
-    else:
-        create = said(MessageCreate, content=content, expected_last_msg_id=expected_last_msg_id)
-        await services.messages.send_as(person.caller, conv_id, create)
+        return await done(request, services, person, conv_id)
+    uploads = await uploads_of(files)
+    urls = services.attachments.urls_to_come(len(uploads))
+    create = said(MessageCreate, content=content, media_urls=urls, expected_last_msg_id=expected_last_msg_id)
+    await services.attachments.send_as(person.caller, conv_id, create, uploads)
+    return await done(request, services, person, conv_id)
+
+
+@router.post("/{conv_id:int}/template", **needs(Permission.MESSAGES_SEND))
+async def send_template(
+    request: Request,
+    services: UseCases,
+    person: Person,
+    conv_id: ConvId,
+    *,
+    content_sid: Annotated[str, Form(max_length=40)],
+    variables: Annotated[str, Form(max_length=10_000)] = "",
+) -> Response:
+    """What the channel takes when free text is too late; its variables are numbered by their lines."""
+    numbered = {str(number): line for number, line in enumerate(variables.splitlines(), 1)}
+    create = said(MessageCreate, content_sid=content_sid.strip(), content_variables=numbered or None)
+    await services.messages.send_as(person.caller, conv_id, create)
     return await done(request, services, person, conv_id)
 
 

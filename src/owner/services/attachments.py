@@ -13,7 +13,7 @@ from owner.models.attachment import Upload, fit_name, refuse_unfit
 from owner.models.conversation import Conversation
 from owner.models.errors import MediaNotFound, Misconfigured
 from owner.models.media import MediaStatus
-from owner.models.message import MAXIMUM_MEDIA, Message, MessageCreate
+from owner.models.message import Message, MessageCreate
 from owner.models.principal import Principal
 from owner.repositories.media import MediaRepository
 from owner.repositories.messages import MessageRepository
@@ -45,27 +45,21 @@ class AttachmentService:
         self.sniffs = sniffs
         self.public_url = public_url
 
+    def urls_to_come(self, count: int) -> list[str]:
+        """What stands in a message until its files are kept and have addresses, in the same transaction."""
+        return [f"{self.public_url}/files/to-come"] * count
+
     async def send_as(
-        self,
-        caller: Principal,
-        conv_id: int,
-        uploads: Sequence[Upload],
-        *,
-        content: str = "",
-        expected_last_msg_id: int | None = None,
+        self, caller: Principal, conv_id: int, create: MessageCreate, uploads: Sequence[Upload]
     ) -> Message:
-        """Send a message with files. Their bytes are kept before the commit: no message is without its file.
+        """Send a message with files or without. Bytes are kept before the commit: no message is without its file.
 
         Raises:
             UnsupportedMediaType, PayloadTooLarge, InvalidInput: the channel would not take them.
             Conflict: as for any message.
         """
-        create = MessageCreate(
-            content=content or None,
-            media_urls=[f"{self.public_url}/files/to-come"] * min(len(uploads), MAXIMUM_MEDIA),
-            expected_last_msg_id=expected_last_msg_id,
-        )
-        return await self.messages.send_as(caller, conv_id, create, also=partial(self._attach, uploads))
+        also = partial(self._attach, uploads) if uploads else None
+        return await self.messages.send_as(caller, conv_id, create, also=also)
 
     async def open(self, token: str) -> File:
         """The file of a signed address; raises `MediaNotFound` for an old, a foreign and a made-up one."""

@@ -45,6 +45,7 @@ from owner.services.owner_settings import OwnerSettingsService
 from owner.services.password_links import PasswordLinkService
 from owner.services.password_resets import PasswordResetService
 from owner.services.platform_keys import PlatformKeyService
+from owner.services.presence import PresenceService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService
 from owner.services.reconciliation import ReconciliationService
@@ -116,6 +117,7 @@ class Services:
     password_links: PasswordLinkService
     password_resets: PasswordResetService
     platform_keys: PlatformKeyService
+    presence: PresenceService
     quarantine: QuarantineService
     rate_limits: RateLimitService
     reconciliation: ReconciliationService

@@ -77,6 +77,11 @@ class ConversationThreadService:
                 page.next_cursor,
             )
 
+    async def names(self, owner_id: int) -> Mapping[int, str]:
+        """Everybody of the company."""
+        async with self.database.owner(owner_id) as connection:
+            return await ConversationThreadRepository(connection).names_of_people()
+
     async def previews(self, owner_id: int, conv_ids: Sequence[int]) -> Mapping[int, Preview]:
         """Names and last words for a page of conversations."""
         async with self.database.owner(owner_id) as connection:

@@ -168,7 +168,38 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// ---- Colleagues in the same conversation.
+let typedAt = 0;
+let toldTypingAt = 0;
+async function beThere() {
+  const place = document.getElementById("presence");
+  if (!place || document.visibilityState !== "visible") return;
+  const typing = Date.now() - typedAt < 6000;
+  if (typing) toldTypingAt = Date.now();
+  const headers = { "X-CSRF-Token": form().elements.csrf_token.value, "HX-Request": "true" };
+  const answer = await fetch(place.dataset.url, { method: "POST", headers, body: new URLSearchParams({ typing }) }).catch(() => null);
+  const words = answer?.ok ? (await answer.text()).trim() : "";
+  if (place.isConnected && place.innerHTML.trim() !== words) place.innerHTML = words;
+}
+setInterval(beThere, 5000);
+document.addEventListener("visibilitychange", beThere);
+function noteTyping() {
+  typedAt = Date.now();
+  if (typedAt - toldTypingAt > 4000) beThere();
+}
+
+// ---- Templates that were sent from this browser are offered again.
+const SIDS = "templates";
+const sids = () => JSON.parse(localStorage.getItem(SIDS) ?? "[]");
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-template]")) return;
+  const { value } = event.target.elements.content_sid;
+  localStorage.setItem(SIDS, JSON.stringify([value, ...sids().filter((sid) => sid !== value)].slice(0, 20)));
+});
+const offerTemplates = () => document.getElementById("templates")?.replaceChildren(...sids().map((sid) => new Option(sid, sid)));
+
 function refresh() {
+  offerTemplates();
   restoreDraft();
   showFiles();
   count();
@@ -181,12 +212,19 @@ document.addEventListener("input", (event) => {
   count();
   grow();
   suggest();
+  noteTyping();
 });
 document.addEventListener("change", (event) => {
   if (event.target.name === "kind") count();
   if (event.target === files()) showFiles();
 });
-document.addEventListener("htmx:after:swap", refresh);
+let conversation = null;
+document.addEventListener("htmx:after:swap", () => {
+  refresh();
+  const open = document.getElementById("conversation")?.dataset.convId;
+  if (open !== conversation) beThere();
+  conversation = open;
+});
 document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;
   if (!ctx.sourceElement?.matches?.("[data-composer]")) return;
@@ -198,3 +236,4 @@ document.addEventListener("htmx:after:request", (event) => {
   document.body.dispatchEvent(new CustomEvent("written"));
 });
 refresh();
+beThere();
