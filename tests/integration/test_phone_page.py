@@ -244,12 +244,22 @@ async def test_a_place_without_numbers_is_refused_on_a_calm_page(phone: Phone) -
     assert "That could not be sent" in _words(html)
 
 
-async def test_a_simulator_without_accounts_says_how_to_get_one(phone: Phone) -> None:
+async def test_a_simulator_without_accounts_takes_one_by_a_form(phone: Phone) -> None:
     await phone.simulator.reset()
+    _, before = await phone.see()
 
-    _, html = await phone.see()
+    async def register(inbound_url: str) -> tuple[int, str]:
+        numbers = f"{WHATSAPP}, {SMS}"
+        return await phone.send(
+            "accounts", account_sid=ACCOUNT, auth_token=TOKEN, numbers=numbers, inbound_url=inbound_url
+        )
 
-    assert "No number to write to yet" in _words(html)
+    refused, _ = await register("nowhere")
+    _, after = await register("http://127.0.0.1:9/inbound")
+
+    assert "No number to write to yet" in _words(before)
+    assert refused == 400
+    assert "WhatsApp +551150284400 SMS +551150284400" in _words(after)
 
 
 async def test_the_product_itself_has_no_phone(services: Services) -> None:

@@ -18,7 +18,9 @@ def simulator(
 ) -> None:
     """Run a simulated Twilio; point OWNER_TWILIO_API_URL at it."""
     listening = bound_socket(host, port)
-    out.print(f"A simulated Twilio listens on http://{host}:{port}; its controls are below /simulator.")
+    out.print(
+        f"A simulated Twilio listens on http://{host}:{port}; a customer's phone is at http://{host}:{port}/simulator."
+    )
     config = uvicorn.Config(
         create_simulator(callback_delay=callback_delay), log_config=None, access_log=False
     )

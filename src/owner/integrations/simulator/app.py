@@ -54,6 +54,7 @@ ROUTES = [
     Route("/simulator/faults", control.clear_faults, methods=["DELETE"]),
     Route("/simulator/reset", control.reset, methods=["POST"]),
     Route("/simulator", page.show),
+    Route("/simulator/phone/accounts", page.register, methods=["POST"]),
     Route("/simulator/phone/messages", page.write, methods=["POST"]),
     Route("/simulator/phone/faults", page.switch, methods=["POST"]),
     Mount("/simulator/static", StaticFiles(directory=page.STATIC)),

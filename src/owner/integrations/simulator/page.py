@@ -19,6 +19,7 @@ from owner.integrations.simulator.addresses import is_reachable, number_of
 from owner.integrations.simulator.context import World, world_of
 from owner.integrations.simulator.faults import Fault
 from owner.integrations.simulator.media import Unsuitable, attachment_of
+from owner.integrations.simulator.registration import Registration
 from owner.integrations.simulator.switches import BY_NAME, SWITCHES, Line
 from owner.integrations.simulator.writing import Writing
 
@@ -64,6 +65,20 @@ async def show(request: Request) -> Response:
         },
         status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
     )
+
+
+async def register(request: Request) -> Response:
+    """An account that `owner twilio connect` knows too, so that its numbers can be written to."""
+    async with _own_form(request) as form:
+        given = {name: _text(form, name) for name in ("account_sid", "auth_token", "inbound_url")}
+        numbers = _text(form, "numbers").replace(",", " ").split()
+    try:
+        registration = Registration.model_validate({**given, "numbers": numbers})
+    except ValidationError:
+        return _render("phone_refused.html", {"back": "/simulator"}, status=HTTPStatus.BAD_REQUEST)
+    store = world_of(request).store
+    store.register(registration.account(created_at=store.now()))
+    return RedirectResponse("/simulator", HTTPStatus.SEE_OTHER)
 
 
 async def write(request: Request) -> Response:
