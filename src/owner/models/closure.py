@@ -12,7 +12,7 @@ from owner.models.closure_agent import SILENT, AgentTurn, read_agent
 from owner.models.closure_case import Case, ClosureSignal
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
 from owner.models.closure_message import Reading, read_message
-from owner.models.closure_phrases import lexicon
+from owner.models.closure_phrases import Item, lexicon
 from owner.models.closure_scores import (
     FIRST_MESSAGE,
     FULL,
@@ -216,7 +216,7 @@ def _button_reading(context: Mapping[str, object]) -> Reading | None:
     if not isinstance(payload, str):
         return None
     if payload == CLOSE_BUTTON:
-        return read_message("encerrar")
+        return Reading(evidence=[Item(Section.CLOSE_NOW, payload)])
     if payload == KEEP_OPEN_BUTTON:
         return read_message("não encerrar")
     reading = read_message(payload.replace("_", " "))

@@ -48,12 +48,8 @@ _EXCLAIMED: Final = frozenset({"que"})  # "que queridos!" asks for nothing
 class Reading:
     """A message taken apart."""
 
-    evidence: list[Item] = field(
-        default_factory=list
-    )  # what speaks for the end and has nothing open after it
-    vetoes: list[Item] = field(
-        default_factory=list
-    )  # what keeps the conversation open, whatever else is said
+    evidence: list[Item] = field(default_factory=list)  # speaks for the end, with nothing open after it
+    vetoes: list[Item] = field(default_factory=list)  # keep it open, whatever else is said
     left_over: list[Item] = field(default_factory=list)  # what no list explains
     deferred: list[Item] = field(default_factory=list)  # left over too, but put off: "I'll book it later"
     turned_round: list[Item] = field(default_factory=list)  # "não é só isso": or is it "não, é só isso"?
@@ -220,7 +216,9 @@ class _ClauseReader:
         following = self._following(position)
         self.is_negated = True
         if following is not None and self._turns_round(following):
-            self.reading.turned_round.append(Item(following.section, f"{item.words} {following.words}"))
+            is_second = self.reading.opens_with is Section.NO  # "não, não é só isso"
+            turned = self.reading.vetoes if is_second else self.reading.turned_round
+            turned.append(Item(following.section, f"{item.words} {following.words}"))
         return _Role.OPEN if self.has_open else _Role.EVIDENCE
 
     def negation(self, item: Item, position: int) -> _Role:

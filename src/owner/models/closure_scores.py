@@ -319,7 +319,8 @@ def _shape_with_rest(case: Case, *, is_strong: bool) -> float:
     if is_strong and reading.runs_on:
         return RUN_ON
     if is_strong:
-        return LEAVE_TAKEN if reading.deferred or _has_taken_leave(case) else STATED_FIRST
+        has_let_go = bool(reading.deferred) or reading.opens_with is Section.GIVES_UP
+        return LEAVE_TAKEN if has_let_go or _has_taken_leave(case) else STATED_FIRST
     if case.is_more_declined and reading.is_polite:
         return DECLINED_AND_STATED if tells_no_more(reading.left_over) else DECLINED_AND_NAMED
     return HARDLY
