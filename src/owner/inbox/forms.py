@@ -13,9 +13,10 @@ from owner.inbox.language import Voice
 from owner.inbox.refusals import REFUSALS, explain
 from owner.inbox.routing import told, visit_of
 from owner.models.entity import DTO
-from owner.models.errors import InvalidInput, OwnerError
+from owner.models.errors import Conflict, InvalidInput, OwnerError
 
 DTOType = TypeVar("DTOType", bound=DTO)
+LARGEST: Final = 1e15  # of a number; far above what any field takes, far below where arithmetic fails
 ON: Final = "on"  # what browsers send for a box that is ticked
 
 
@@ -63,16 +64,25 @@ class Form:
         """A number, or what was typed in its place, for the model to refuse."""
         typed = self.text(name).strip()
         try:
-            return int(typed) if typed.lstrip("-").isdecimal() else float(typed.replace(",", "."))
+            number = int(typed) if typed.lstrip("-").isdecimal() else float(typed.replace(",", "."))
         except ValueError:
             return typed
+        return number if abs(number) < LARGEST else typed  # NaN is not below it either
 
     def texts(self, *names: str) -> dict[str, str]:
         return {name: self.text(name) for name in names}
 
-    def refusing(self) -> "Refusing":
-        """Inside, what is refused is noted for the form to be shown again; everything else goes on its way."""
-        return Refusing(self)
+    def say(self, message: str) -> str:
+        """A sentence in the language of who sent this."""
+        assert self.voice is not None, "only what was sent is answered"
+        return self.voice.say(message)
+
+    def refusing(self, *, conflict: str | None = None) -> "Refusing":
+        """Inside, what is refused is noted for the form to be shown again; everything else goes on its way.
+
+        `conflict` says why it does not go now, where the error itself has no code of its own.
+        """
+        return Refusing(self, conflict)
 
     def say_first(self, button: "Form") -> None:
         """Say what was wrong with a button, which has no fields to say it beside."""
@@ -80,10 +90,12 @@ class Form:
             self.problems = {"": next(iter(button.problems.values()))}
         self.status = max(self.status, button.status)
 
-    def refuse(self, problem: Exception) -> None:
+    def refuse(self, problem: Exception, *, conflict: str | None = None) -> None:
         assert self.voice is not None, "only what was sent can be refused"
+        has_no_code = isinstance(problem, OwnerError) and problem.code == Conflict.code
         for name, words in explain(self.voice, problem):
-            self.problems.setdefault(name if name in self.values else "", words)
+            told = conflict if conflict and has_no_code else words
+            self.problems.setdefault(name if name in self.values else "", told)
         self.status = HTTPStatus.UNPROCESSABLE_ENTITY
         if isinstance(problem, OwnerError):
             self.status = http_status(problem)
@@ -95,6 +107,7 @@ class Refusing:
     """A class of its own, because a generator can't tell type checkers that it holds exceptions back."""
 
     form: Form
+    conflict: str | None
 
     def __enter__(self) -> None:
         """Nothing was refused yet."""
@@ -102,7 +115,7 @@ class Refusing:
     def __exit__(self, kind: object, problem: BaseException | None, traceback: object) -> bool:
         if not isinstance(problem, REFUSALS):
             return False
-        self.form.refuse(problem)
+        self.form.refuse(problem, conflict=self.conflict)
         return True
 
 

@@ -1,9 +1,10 @@
 """Says to a person, in their language, why what they sent was not taken."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from owner.inbox.language import Voice
 from owner.models.access_errors import CodeRejected, PasswordWrong
@@ -36,18 +37,25 @@ def explain(voice: Voice, problem: Exception) -> Iterator[tuple[str, str]]:
     if isinstance(problem, ValidationError):
         for found in problem.errors():
             names = [part for part in found["loc"] if isinstance(part, str)]
-            yield (
-                (names[-1] if names else ""),
-                _invalid(voice, found["type"], found.get("ctx", {}), found["msg"]),
-            )
+            name = names[-1] if names else ""
+            yield name, _invalid(voice, name, found)
     elif isinstance(problem.__cause__, ValidationError):
         yield from explain(voice, problem.__cause__)
     elif isinstance(problem, OwnerError):
         yield (problem.field or "").rpartition(".")[2], _refused(voice, problem)
 
 
-def _invalid(voice: Voice, kind: str, facts: dict[str, Any], message: str) -> str:
+def _invalid(voice: Voice, name: str, found: ErrorDetails) -> str:
     say, number = voice.say, voice.number
+    kind, facts, message = found["type"], found.get("ctx", {}), found["msg"]
+    by_field = {
+        "event_types": say('There is no event "%(word)s".', word=found["input"]),
+        "content": say("A word in {{…}} is none of those that are filled in, or a brace is too much."),
+        "idle_after": say("Write minutes: at least one."),
+        "expires_after": say("Write minutes: at least one."),
+        "reopen_grace": say("Write minutes: at most those of a week, 10080."),
+        "since": say("Write a date and a time."),
+    }
     match kind:
         case "missing" | "string_pattern_mismatch" | "enum" | "literal_error":
             words = say("This is missing, or not written as it has to be.")
@@ -66,7 +74,8 @@ def _invalid(voice: Voice, kind: str, facts: dict[str, Any], message: str) -> st
         case "int_parsing" | "int_type" | "int_from_float" | "float_parsing" | "float_type":
             words = say("Write a number.")
         case _:
-            words = say("This can't be taken: %(why)s", why=message.removeprefix("Value error, "))
+            why = message.removeprefix("Value error, ")
+            words = by_field.get(name) or say("This can't be taken: %(why)s", why=why)
     return words
 
 
@@ -84,6 +93,13 @@ def _refused(voice: Voice, problem: OwnerError) -> str:
         "password_wrong": say("The password is wrong."),
         "code_rejected": say("The code is wrong or was used already. Take the next one."),
         "rate_limited": say("Too many tries. Wait a few minutes."),
+        "api_key_ended": say("This key has ended already."),
+        "invalid_address": say("This is no number in international format, such as +5511987654321."),
+        "webhook_url_forbidden": say("This address is inside a private network, which nothing is sent to."),
+        "webhook_endpoint_disabled": say("It is off: let it go on first."),
+        "too_many_webhook_endpoints": say("There are as many as there can be."),
+        "provider_error": say("Twilio could not do it: %(why)s", why=problem.message),
+        "outcome_unknown": say("Twilio did not answer. Try again in a moment."),
         "second_factor_active": say("There is a second factor already."),
         "second_factor_missing": say("There is no second factor."),
         "reserved_closure_keyword": say(

@@ -59,7 +59,10 @@ async def take_in(
     request: Request, services: UseCases, person: Person, quarantine_id: QuarantineId, form: Sent
 ) -> Response:
     caller = person.caller
-    with form.refusing():
+    why = form.say(
+        "Nobody has connected its number yet, or nothing proves where it is from: then vouch for it."
+    )
+    with form.refusing(conflict=why):
         await services.quarantine.replay(
             quarantine_id, trust=form.has("trust"), owner_id=caller.owner_id, by=caller.actor
         )

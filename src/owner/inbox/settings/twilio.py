@@ -74,7 +74,7 @@ async def change(
     request: Request, services: UseCases, person: Person, account_id: AccountId, form: Sent
 ) -> Response:
     """The numbers as they are to be: what is not written any more is taken away."""
-    with form.refusing():
+    with form.refusing(conflict=form.say("Conversations over it are open: close them first.")):
         account = await services.twilio_settings.get(person.caller.owner_id, account_id)
         update = TwilioAccountUpdate.model_validate(_differences(account, form))
         await services.twilio_settings.change(
@@ -88,7 +88,7 @@ async def change(
 async def change_token(
     request: Request, services: UseCases, person: Person, account_id: AccountId, form: Sent
 ) -> Response:
-    with form.refusing():
+    with form.refusing(conflict=form.say("Two tokens are accepted already: promote the newer one first.")):
         wanted = {"auth_token": form.text("auth_token").strip(), "verify": form.has("verify")}
         update = TwilioAccountUpdate.model_validate(wanted)
         await services.twilio_settings.change(
@@ -121,7 +121,7 @@ async def verify(
 async def disconnect(
     request: Request, services: UseCases, person: Person, account_id: AccountId, form: Sent
 ) -> Response:
-    with form.refusing():
+    with form.refusing(conflict=form.say("Conversations over it are open: close them first.")):
         await services.twilio_settings.disconnect(person.caller.owner_id, account_id, by=person.caller.actor)
         return saved("twilio", "gone")
     return await _account(request, services, person, account_id, refused=form)
