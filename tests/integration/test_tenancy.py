@@ -1,6 +1,7 @@
 """One owner can't see another: the catalogue says so for every table, and so does every statement on each."""
 
 import asyncio
+import gc
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -675,6 +676,28 @@ async def test_the_setting_does_not_outlive_a_cancelled_task(
 
     assert await seen_by_the_next(lone) == ("", 0)
     assert caplog.messages == []  # asyncpg complains about transactions that it has to end itself
+
+
+async def test_a_task_that_is_cancelled_again_and_again_leaves_nothing_behind(
+    lone: Database, acme: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = asyncio.Event()
+
+    async def work() -> None:
+        async with lone.owner(acme.owner_id) as connection:
+            started.set()
+            await connection.execute("SELECT pg_sleep(30)")
+
+    task = asyncio.create_task(work())
+    await started.wait()
+    while not task.done():  # as a streamed answer is whose client hangs up
+        task.cancel()
+        await asyncio.sleep(0)
+
+    assert await seen_by_the_next(lone) == ("", 0)
+    del task
+    gc.collect()  # what nobody took note of is complained about now
+    assert caplog.messages == []
 
 
 async def test_concurrent_owners_on_few_connections_see_their_own_rows_only(

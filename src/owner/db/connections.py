@@ -258,11 +258,23 @@ async def _roll_back(connection: Connection) -> None:
     # Also where asyncpg knows of no transaction yet: whoever is cancelled while waiting for a lock is in one.
     if is_gone(connection):
         return
+    rolling_back = asyncio.ensure_future(connection.execute("ROLLBACK", timeout=_ENDS_WITHIN))
+    rolling_back.add_done_callback(_take_note)
     try:
-        await asyncio.shield(connection.execute("ROLLBACK", timeout=_ENDS_WITHIN))
+        await asyncio.shield(rolling_back)
+    except asyncio.CancelledError:
+        # Answers that are streamed are cancelled again and again until they end; the server rolls back by itself.
+        connection.terminate()
+        raise
     except _LOST:
         if not is_gone(connection):
             connection.terminate()
+
+
+def _take_note(done: "asyncio.Future[str]") -> None:
+    """Else asyncio logs, as an error, that nobody asked how it ended."""
+    if not done.cancelled():
+        done.exception()
 
 
 def is_gone(connection: Connection) -> bool:
