@@ -101,7 +101,7 @@ async def _seat(browser: Browser, site: str, sign_in: dict[str, str], **options:
     await page.locator("[name=email]").fill(sign_in["email"])
     await page.locator("[name=password]").fill(sign_in["password"])
     await page.keyboard.press("Enter")
-    await page.wait_for_url("**/inbox/conversations*")
+    await page.locator(".list-pane").wait_for()
     return page
 
 
