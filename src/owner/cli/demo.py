@@ -21,8 +21,12 @@ from owner.cli.demo_play import TEMPLATE, Cast, StepFailed, leave_something_open
 from owner.cli.local_server import listen, serving, url_of
 from owner.inbox.app import create_site
 from owner.integrations.simulator import SimulatorClient, create_simulator
+from owner.models.enums import ActorKind
+from owner.models.event import Actor
 from owner.models.owner import OwnerCreate
+from owner.models.principal import Principal
 from owner.models.twilio_account import TwilioAccountCreate
+from owner.models.user import UserUpdate
 from owner.services.catalog import Services
 from owner.settings import Settings, get_settings
 from owner.worker.runner import run_worker
@@ -142,6 +146,8 @@ async def _find_or_make_tenant(services: Services, path: Path) -> DemoTenant:
         return known
     password = secrets.token_urlsafe(9)
     made = await services.tenants.create(OwnerCreate(name="Padaria Central", email=EMAIL, password=password))
+    me = Principal(made.owner_id, Actor(ActorKind.USER, made.user_id), frozenset())
+    await services.users.update(me, made.user_id, UserUpdate(name="Marina"))
     account_sid, auth_token = f"AC{secrets.token_hex(16)}", secrets.token_hex(16)
     account = await services.twilio.connect(
         made.owner_id,
