@@ -1,6 +1,7 @@
 """People answer customers in a real browser, beside a real server, worker and provider."""
 
 import re
+from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -14,10 +15,14 @@ from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 from e2e.chromium import HOW, find_chromium, open_browser
 from e2e.stage import PATIENCE, Stage
 from factories import Tenant, some_number
+from owner.models.segments import count_segments
 
 PASSWORD = "correct horse"
 SitDown: TypeAlias = Callable[..., Awaitable[Page]]
 PHONE: ViewportSize = {"width": 390, "height": 844}
+PICTURE = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 DESK: ViewportSize = {"width": 1280, "height": 800}
 
 pytestmark = pytest.mark.timeout(300)  # the first one may have to install the browser
@@ -333,3 +338,77 @@ async def test_what_came_while_the_connection_was_lost_is_caught_up_on(
 
     await expect(said(page, "Ainda estão aí?")).to_be_visible()
     await expect(page.locator("#live")).not_to_be_visible()
+
+
+async def test_canned_replies_are_written_by_their_shortcut(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), some_number()
+    reply = {"shortcut": "horario", "content": "Olá, {{contact.name|tudo bem}}! Abrimos às 8 h."}
+    assert (await running.ask(acme, "POST", "/v1/canned-replies", reply))[0] == 201
+    await running.write(acme, ana, "Que horas abrem?")
+    await open_line(page, "Que horas abrem?")
+
+    await page.locator("body").press("r")
+    await page.keyboard.type("/hor")
+    await expect(page.get_by_role("option", name="/horario")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#content")).to_have_value("Olá, tudo bem! Abrimos às 8 h.")
+    await page.keyboard.press("Enter")
+
+    await expect(said(page, "Abrimos às 8 h.").locator(".tick-delivered, .tick-read")).to_be_attached()
+    assert await running.phone(ana) == ["Olá, tudo bem! Abrimos às 8 h."]
+
+
+async def test_the_composer_counts_parts_as_carriers_do(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page = await sit_down()
+    await running.write(acme, some_number(), "Oi")
+    await open_line(page, "Oi")
+
+    for text in (
+        "a" * 160,
+        "a" * 161,
+        "€" * 80,
+        "€" * 81,
+        "ã" * 70,
+        "ã" * 71,
+        "🎂" * 35,
+        "🎂" * 36,
+        "à\n" * 80,
+    ):
+        await page.locator("#content").fill(text)
+        await expect(page.locator("#length")).to_contain_text(f" {count_segments(text)} SMS")
+
+
+async def test_the_palette_finds_a_command_and_does_it(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), some_number()
+    await running.write(acme, ana, "Preciso de ajuda")
+    await open_line(page, "Preciso de ajuda")
+
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("take it")
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_role("button", name="Give back")).to_be_visible()
+
+
+async def test_a_picture_is_sent_and_looked_at(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
+    page, ana = await sit_down(), some_number()
+    await running.write(acme, ana, "Como é o bolo?")
+    await open_line(page, "Como é o bolo?")
+
+    await page.locator("#files").set_input_files(
+        {"name": "bolo.png", "mimeType": "image/png", "buffer": PICTURE}
+    )
+    await expect(page.locator("#chosen-files")).to_contain_text("bolo.png")
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await page.locator(".message.outbound [data-lightbox]").click()
+
+    await expect(page.locator("#lightbox img")).to_be_visible()
+    await expect(
+        page.locator(".message.outbound .tick-delivered, .message.outbound .tick-read")
+    ).to_be_attached()
