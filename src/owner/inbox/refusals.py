@@ -83,6 +83,8 @@ def _refused(voice: Voice, problem: OwnerError) -> str:
     say = voice.say
     if problem.field == "closure.confirm_at":
         return say("This must not be above the one for closing.")
+    if problem.field == "auth_token":
+        return say("Twilio refuses the token.")
     words = {
         "already_exists": say("This exists already."),
         "last_admin": say("Nobody would be left who can change the settings."),
