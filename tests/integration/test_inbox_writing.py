@@ -240,3 +240,20 @@ async def test_colleagues_in_the_same_conversation_see_each_other_until_they_lea
     assert colleague.user_id == bruno
     assert "Bruno is writing here too" in together.text
     assert [alone.text.strip(), left.text.strip()] == ["", ""]
+
+
+async def test_why_an_answer_was_held_back_is_told_in_the_reader_s_language(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    conv_id = await a_customer_writes(services, acme)
+    await browser.get(f"/inbox/conversations/{conv_id}")
+
+    page = await browser.post(
+        f"/inbox/conversations/{conv_id}/messages",
+        content="Olá",
+        expected_last_msg_id=10**9,
+        headers={"Accept-Language": "pt-BR"},
+    )
+
+    assert page.status == 409
+    assert "O cliente escreveu nesse meio-tempo." in page.text

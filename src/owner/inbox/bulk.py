@@ -9,8 +9,9 @@ from owner.api.dependencies import UseCases
 from owner.api.routing import needs
 from owner.inbox.conversation_list import ListWish, Told, load_list
 from owner.inbox.conversations import load_page
+from owner.inbox.refusals import plain
 from owner.inbox.rendering import is_partial, show
-from owner.inbox.routing import PageRoute, Person
+from owner.inbox.routing import PageRoute, Person, Visiting
 from owner.models.bulk import BulkAction
 from owner.models.errors import InvalidInput
 from owner.models.permissions import Permission
@@ -24,6 +25,7 @@ async def act(
     request: Request,
     services: UseCases,
     person: Person,
+    visit: Visiting,
     *,
     wish: Annotated[ListWish, Query()],
     conv_id: Annotated[list[int], Form()],
@@ -31,7 +33,7 @@ async def act(
 ) -> Response:
     """Each on its own, so that one that can't stops no other; the list says which."""
     problems = await services.bulk.run(person.caller, _wanted(action, conv_id))
-    failed = [(one, problem.message) for one, problem in problems.items() if problem]
+    failed = [(one, plain(visit.voice, problem)) for one, problem in problems.items() if problem]
     told = Told(len(problems) - len(failed), failed)
     if is_partial(request):
         return show(request, await load_list(services, person, wish, told=told))

@@ -8,6 +8,7 @@ import structlog
 from fastapi import Request, Response
 
 from owner.api.errors import note
+from owner.inbox.refusals import plain
 from owner.inbox.rendering import Page, is_partial, show
 from owner.models.errors import OwnerError
 
@@ -26,8 +27,8 @@ class ErrorPage(Page):
 def error_page(request: Request, problem: OwnerError, status: HTTPStatus) -> Response:
     """The problem as a page of its own, or beside what the person was doing."""
     note(problem, status)
-    page = ErrorPage(
-        status, problem.code, problem.message, structlog.contextvars.get_contextvars().get("request_id")
-    )
+    message = plain(request.state.visit.voice, problem)
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    page = ErrorPage(status, problem.code, message, request_id)
     headers = {"HX-Retarget": "#notices", "HX-Reswap": "beforeend"} if is_partial(request) else None
     return show(request, page, status=status, headers=headers)

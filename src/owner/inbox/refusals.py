@@ -85,7 +85,29 @@ def _refused(voice: Voice, problem: OwnerError) -> str:
         return say("This must not be above the one for closing.")
     if problem.field == "auth_token":
         return say("Twilio refuses the token.")
+    return _known(voice, problem) or say("This can't be taken: %(why)s", why=problem.message)
+
+
+def plain(voice: Voice, problem: OwnerError) -> str:
+    """Why something was not done, where it was no field's fault."""
+    return _known(voice, problem) or problem.message
+
+
+def _known(voice: Voice, problem: OwnerError) -> str | None:
+    say = voice.say
     words = {
+        "newer_message": say(
+            "The customer wrote meanwhile. Read it, then send your answer: it is still there."
+        ),
+        "reply_window_closed": say(
+            "The reply window is closed: only an approved template reaches the customer now."
+        ),
+        "contact_opted_out": say("The customer wants no messages. Notes are still possible."),
+        "contact_blocked": say("The company has blocked this customer."),
+        "conversation_closed": say("This conversation has ended."),
+        "already_assigned": say("A colleague has it already."),
+        "payload_too_large": say("The file is too large for this channel."),
+        "unsupported_media_type": say("This channel takes no files of this kind."),
         "already_exists": say("This exists already."),
         "last_admin": say("Nobody would be left who can change the settings."),
         "invitation_accepted": say("They have chosen a password already."),
@@ -109,4 +131,4 @@ def _refused(voice: Voice, problem: OwnerError) -> str:
             word=problem.facts.get("word"),
         ),
     }
-    return words.get(problem.code) or say("This can't be taken: %(why)s", why=problem.message)
+    return words.get(problem.code)
