@@ -16,6 +16,7 @@ from owner.services.event_feed import EventFeedService, Progress
 log = get_logger(__name__)
 
 POLL: Final = 1.0  # seconds; for what a lost notice would have told
+BREATH: Final = 4  # times as long as turns took: where much happens, the next ones have more to read at once
 
 
 class NewEvents:
@@ -48,6 +49,7 @@ class EventFollower:
         )  # for the next look: a reader of theirs rests, or another process has it
         self._next_look = 0.0
         self._has_begun = False
+        self._is_behind = False  # somebody's events are more than a turn allows
         self._woken = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -57,6 +59,7 @@ class EventFollower:
         end = asyncio.create_task(self._wake_at(stop))
         with self.database.notices.heard_by(self._hear):
             while not stop.is_set():
+                began_at = monotonic()
                 try:
                     await self._take_turns()
                 except DatabaseUnavailable:  # which it says itself, once
@@ -64,6 +67,8 @@ class EventFollower:
                 except Exception as problem:  # noqa: BLE001 - whatever it is, the readers must not stand still for good
                     log.warning("events_wait", problem=type(problem).__name__)
                     self._next_look = monotonic() + POLL
+                if not self._is_behind:
+                    await self._breathe(stop, BREATH * (monotonic() - began_at))
                 await self._until_due(stop)
         end.cancel()
 
@@ -84,6 +89,7 @@ class EventFollower:
         except BaseException:
             self._waits |= due
             raise
+        self._is_behind = Progress.MORE in turns.values()
         for owner_id, end in turns.items():
             if end is not Progress.DONE:
                 (self._due if end is Progress.MORE else self._waits).add(owner_id)
@@ -95,6 +101,10 @@ class EventFollower:
             self._due |= await self.feed.owners_behind()
             self._has_begun = True
         self._next_look = monotonic() + POLL
+
+    async def _breathe(self, stop: asyncio.Event, seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stop.wait(), min(seconds, POLL))
 
     async def _until_due(self, stop: asyncio.Event) -> None:
         self._woken.clear()
