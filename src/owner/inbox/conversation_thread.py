@@ -12,7 +12,7 @@ from owner.inbox.rendering import Page
 from owner.inbox.visit import Signed
 from owner.models.attachment import LARGEST_UPLOAD, accepted_types, takes_several
 from owner.models.contact import ContactResponse
-from owner.models.conversation import Conversation
+from owner.models.conversation import WINDOWED_CHANNELS, Conversation
 from owner.models.conversation_dtos import ConversationResponse
 from owner.models.conversation_query import ConversationQuery
 from owner.models.event import Event
@@ -112,10 +112,8 @@ class ConversationPane(Page):
     @property
     def is_window_closed(self) -> bool:
         """Whether only templates may be sent."""
-        return (
-            self.conversation.reply_window_closes_at is not None
-            and self.conversation.reply_window_closes_at <= self.now
-        )
+        closes_at = self.conversation.reply_window_closes_at
+        return self.conversation.channel in WINDOWED_CHANNELS and (closes_at is None or closes_at <= self.now)
 
     @property
     def accepted_types(self) -> str:

@@ -99,6 +99,13 @@ document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 
+// A menu stays open while news come in, and closes when what it is for is done.
+document.addEventListener("htmx:after:request", (event) => {
+  const { sourceElement, response } = event.detail.ctx;
+  const menu = sourceElement?.closest?.("details[open]");
+  if (menu && response?.status === 200) menu.open = false;
+});
+
 // ---- Keys.
 const isTyping = (element) => element.matches("textarea, select, input:not([type=radio], [type=checkbox])");
 document.addEventListener("keydown", (event) => {
