@@ -10,7 +10,7 @@ JOIN twilio_accounts AS account USING (owner_id, twilio_account_id)
 LEFT JOIN contact_addresses AS known
     ON known.owner_id = conversation.owner_id AND known.channel = conversation.channel
     AND known.address = conversation.customer_address
-WHERE message.msg_id = (
+WHERE message.conv_id = $1 AND message.msg_id = (
         SELECT msg_id FROM messages
         WHERE conv_id = $1 AND delivery_status = 'QUEUED' AND provider_sid IS NULL AND direction = 'OUTBOUND'
         ORDER BY seq LIMIT 1
