@@ -412,3 +412,31 @@ async def test_a_picture_is_sent_and_looked_at(running: Stage, acme: Tenant, sit
     await expect(
         page.locator(".message.outbound .tick-delivered, .message.outbound .tick-read")
     ).to_be_attached()
+
+
+async def test_a_closing_word_is_added_and_tried(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
+    page = await sit_down()
+    await page.goto("/inbox/settings/closure")
+
+    await page.get_by_label("More words that close").fill("fechou por aqui")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_label("More words that close")).to_have_value("fechou por aqui")
+    await page.get_by_label("What we had said before").fill("Posso ajudar em mais alguma coisa?")
+    await page.get_by_label("What the customer writes").fill("fechou por aqui")
+    await page.get_by_role("button", name="Try").click()
+
+    await expect(page.locator("main")).to_contain_text("It would close.")
+
+
+async def test_the_list_is_filtered(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
+    page = await sit_down()
+    await running.write(acme, some_number(), "Por SMS")
+    await running.write(acme, f"whatsapp:{some_number()}", "Por WhatsApp")
+    await expect(line_of(page, "Por SMS")).to_be_visible()
+
+    await page.keyboard.press("i")
+    await page.get_by_label("Channel").select_option("WHATSAPP")
+    await page.get_by_role("button", name="Show").click()
+
+    await expect(line_of(page, "Por WhatsApp")).to_be_visible()
+    await expect(line_of(page, "Por SMS")).to_have_count(0)

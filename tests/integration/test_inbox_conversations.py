@@ -171,3 +171,19 @@ async def test_a_form_that_can_not_be_meant_is_told_and_is_no_crash(
     answer = await browser.post(f"/inbox/conversations/{conv_id}/{button}", **fields)
 
     assert answer.status == 422
+
+
+async def test_the_list_is_narrowed_by_channel_label_and_priority(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    urgent = await some_conversation(services, acme, "Urgente!")
+    other = await some_conversation(services, acme, "Sem pressa")
+    await browser.get("/inbox/conversations")
+    await browser.post(f"/inbox/conversations/{urgent}/priority", priority="URGENT")
+
+    narrowed = await browser.get("/inbox/conversations?view=open&q=&channel=&label=&priority=URGENT")
+    elsewhere = await browser.get("/inbox/conversations?view=open&channel=WHATSAPP&label=&priority=")
+
+    assert f"line-{urgent}" in narrowed.html
+    assert f"line-{other}" not in narrowed.html
+    assert "line-" not in elsewhere.html.replace("line-top", "")

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from owner.inbox.rendering import Page
 from owner.inbox.visit import Signed
 from owner.models.conversation_dtos import ConversationResponse
 from owner.models.conversation_query import ConversationQuery, ConversationSort, ConversationState
 from owner.models.entity import DTO
-from owner.models.enums import Channel
+from owner.models.enums import Channel, Priority
 from owner.models.label import LabelName
 from owner.models.search import Snippet
 from owner.repositories.conversation_threads import Preview
@@ -39,12 +39,28 @@ class ListWish(DTO):
     view: str = Field(default="open", pattern=f"^({'|'.join(VIEWS)})$")
     channel: Channel | None = None
     label: list[LabelName] = Field(default_factory=list, max_length=10)
+    priority: Priority | None = None
     q: str = Field(default="", max_length=200)
     shown: int = Field(default=PAGE, ge=1, le=100)
     cursor: str | None = Field(default=None, max_length=500)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty_fields(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """A filter that is set to "all" comes as an empty field."""
+        filled = {
+            name: [one for one in value if one] if isinstance(value, list) else value
+            for name, value in given.items()
+        }
+        return {name: value for name, value in filled.items() if value not in ("", [])}
+
+    @property
+    def filters(self) -> dict[str, object]:
+        """What narrows the view, by the names of the address bar."""
+        return {"channel": self.channel, "label": self.label, "priority": self.priority}
+
     def query_for(self, person: Signed) -> ConversationQuery:
-        wanted = {**VIEWS[self.view], "channel": self.channel, "label": self.label}
+        wanted = {**VIEWS[self.view], **self.filters}
         if self.view == "mine":
             wanted["assignee_id"] = person.caller.user_id
         if self.q.strip():
@@ -53,7 +69,7 @@ class ListWish(DTO):
 
     def address(self, **changes: object) -> str:
         """The same list with something different, as a query string."""
-        values = {"view": self.view, "channel": self.channel, "label": self.label, "q": self.q, **changes}
+        values = {"view": self.view, **self.filters, "q": self.q, **changes}
         return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
 
@@ -92,6 +108,14 @@ class ConversationList(Page):
     @property
     def views(self) -> Sequence[str]:
         return list(VIEWS)
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        return list(Channel)
+
+    @property
+    def priorities(self) -> Sequence[Priority]:
+        return list(Priority)
 
 
 async def load_list(
