@@ -215,3 +215,26 @@ async def test_who_relays_a_channel_hears_what_another_process_says_on_it(own: N
 
         async with asyncio.timeout(20):
             assert await heard.get() == "it's 1 'word'"
+
+
+async def test_channels_that_are_taken_up_at_the_same_moment_are_all_heard(own: Notices, url: str) -> None:
+    channels = {f"owner_test_{number}" for number in range(8)}
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    other = Notices()
+    async with other.connected(url), asyncio.TaskGroup() as group:
+        await until_connected(other)  # it still says that it is there
+        for channel in channels:
+            group.create_task(other.relay(channel, heard.put_nowait))
+        other.announce([1])
+        await until_said(own, channels, heard)
+        assert other.is_connected
+
+
+async def until_said(own: Notices, channels: set[str], heard: "asyncio.Queue[str]") -> None:
+    """Say it again and again, because nobody knows when a channel is taken up."""
+    missing = set(channels)
+    async with asyncio.timeout(20):
+        while missing:
+            for channel in missing:
+                own.say(channel, channel)
+            missing.discard(await heard.get())

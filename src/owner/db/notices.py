@@ -22,7 +22,14 @@ LONGEST_ID: Final = 19  # digits
 STILL_THERE: Final = 30.0  # a connection that is silent for so long is asked whether it works
 LONGEST_REST: Final = 30.0
 _PATIENCE: Final = 10.0
-_UNREACHABLE: Final = (TimeoutError, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_UNREACHABLE: Final = (
+    TimeoutError,
+    OSError,
+    ValueError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection was lost in the middle of something
+)
 
 Hear: TypeAlias = Callable[[Collection[int]], None]
 Forget: TypeAlias = Callable[[], None]
@@ -42,6 +49,7 @@ class Notices:
         if pulse is not None:
             pulse.when_away(self._drop)
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._turn = asyncio.Lock()  # a connection does one thing at a time, and refuses a second
         self._relays: dict[str, Relay] = {}
         self._hearers: set[Hear] = set()
         self._forgetters: list[Forget] = []
@@ -81,9 +89,10 @@ class Notices:
         """Hand on what is said on another channel, in place of whom it was handed to before."""
         is_new = channel not in self._relays
         self._relays[channel] = relay
-        if is_new and self._connection is not None:
-            with contextlib.suppress(*_UNREACHABLE):  # the next connection listens to it
-                await self._connection.add_listener(channel, self._hand_on)
+        async with self._turn:
+            if is_new and self._connection is not None:
+                with contextlib.suppress(*_UNREACHABLE):  # the next connection listens to it
+                    await self._connection.add_listener(channel, self._hand_on)
 
     def say(self, channel: str, words: str) -> None:
         """Say something to who relays a channel in whatever process; never waits, and is lost while nobody can hear."""
@@ -124,25 +133,26 @@ class Notices:
         connection = await _connect(url)
         try:
             connection.add_termination_listener(lambda _connection: self._has_work.set())
-            own_pid = connection.get_server_pid()
-            await connection.add_listener(
-                CHANNEL, lambda _connection, pid, _channel, payload: self._hear(pid == own_pid, payload)
-            )
-            await connection.add_listener(
-                CHANGES, lambda _connection, pid, *_: self._hear_change(pid == own_pid)
-            )
-            for channel in tuple(self._relays):
-                await connection.add_listener(channel, self._hand_on)
-            self._connection = connection
-            self.is_connected = True
-            await connection.execute(
-                f"SELECT pg_notify('{CHANGES}', '')"
-            )  # answered by itself, if they get through
+            async with self._turn:
+                await self._listen(connection)
             while True:
                 await self._send_unsent(connection)
         finally:
             self._connection = None
             connection.terminate()
+
+    async def _listen(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        own_pid = connection.get_server_pid()
+        await connection.add_listener(
+            CHANNEL, lambda _connection, pid, _channel, payload: self._hear(pid == own_pid, payload)
+        )
+        await connection.add_listener(CHANGES, lambda _connection, pid, *_: self._hear_change(pid == own_pid))
+        for channel in tuple(self._relays):
+            await connection.add_listener(channel, self._hand_on)
+        self._connection = connection
+        self.is_connected = True
+        # Answered by itself, if they get through.
+        await connection.execute(f"SELECT pg_notify('{CHANGES}', '')")
 
     def _drop(self) -> None:
         """A connection to a database that is away hears nothing, and does not know it."""
@@ -156,21 +166,23 @@ class Notices:
         try:
             await asyncio.wait_for(self._has_work.wait(), STILL_THERE)
         except TimeoutError:
-            await connection.execute("SELECT")
+            async with self._turn:
+                await connection.execute("SELECT")
         self._has_work.clear()
         if connection.is_closed():
             raise ConnectionResetError
         owner_ids, self._unsent = self._unsent, set()
-        for payload in payloads(owner_ids):
-            await connection.execute(f"SELECT pg_notify('{CHANNEL}', '{payload}')")
         said, self._unsaid = self._unsaid, set()
-        if said:
-            channels, words = zip(*said, strict=True)
-            await connection.execute(
-                "SELECT pg_notify(channel, words) FROM unnest($1::text[], $2::text[]) AS said (channel, words)",
-                channels,
-                words,
-            )
+        async with self._turn:
+            for payload in payloads(owner_ids):
+                await connection.execute(f"SELECT pg_notify('{CHANNEL}', '{payload}')")
+            if said:
+                channels, words = zip(*said, strict=True)
+                await connection.execute(
+                    "SELECT pg_notify(channel, words) FROM unnest($1::text[], $2::text[]) AS said (channel, words)",
+                    channels,
+                    words,
+                )
         await asyncio.sleep(PAUSE)
 
     def _hear(self, is_own: bool, payload: object) -> None:  # noqa: FBT001 - called by the line above only
