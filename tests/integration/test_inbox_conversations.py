@@ -122,7 +122,7 @@ async def test_a_viewer_reads_and_has_nothing_to_press(services: Services, acme:
     async with visiting(services) as visit:
         await visit.person(acme, "vera@acme.example", UserRole.VIEWER)
     async with browsing(services) as browser:
-        await browser.sign_in("vera@acme.example", PASSWORD)
+        await browser.sign_in("vera@acme.example", PASSWORD, owner_id=str(acme.owner_id))
 
         page = await browser.get(f"/inbox/conversations/{conv_id}")
         refused = await browser.post(f"/inbox/conversations/{conv_id}/close")

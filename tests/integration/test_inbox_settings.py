@@ -31,7 +31,7 @@ async def browser(services: Services, acme: Tenant) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def signed_in_as(services: Services, tenant: Tenant, role: UserRole) -> AsyncIterator[Browser]:
-    email = f"{role.lower()}@acme.example"
+    email = f"{role.lower()}-{tenant.owner_id}@acme.example"
     async with visiting(services) as visit:
         await visit.person(tenant, email, role)
     async with browsing(services) as opened:
@@ -63,13 +63,13 @@ async def test_only_who_may_sees_a_page_or_the_way_to_it(services: Services, acm
 ADMINS_ONLY = {"company", "closure", "features", "twilio", "api-keys", "webhooks", "quarantine"}
 
 
-async def test_an_invitation_is_shown_once_and_lets_somebody_in(browser: Browser) -> None:
+async def test_an_invitation_is_shown_once_and_lets_somebody_in(browser: Browser, acme: Tenant) -> None:
     page = await browser.post(f"{SETTINGS}/people", name="Bruno", email="bruno@acme.example", role="SUPPORT")
     token = value_of(page, "link").partition("token=")[2]
     await browser.post("/inbox/sign-out")
     await browser.post("/inbox/password", token=token, password=PASSWORD)
 
-    inside = await browser.sign_in("bruno@acme.example", PASSWORD)
+    inside = await browser.sign_in("bruno@acme.example", PASSWORD, owner_id=str(acme.owner_id))
 
     assert inside.path == "/inbox/conversations"
 
