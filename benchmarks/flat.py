@@ -59,14 +59,14 @@ def main() -> None:
     parser.add_argument("--only", default="", help="cases whose name holds this")
     wanted = parser.parse_args()
     configure_logging(level="ERROR", log_format="console")
-    with _folder(wanted.home) as home, own_environment(home), EmbeddedServer(home).hold() as server:
+    with folder_of(wanted.home) as home, own_environment(home), EmbeddedServer(home).hold() as server:
         fill(server, wanted.messages)
         rows = asyncio.run(measure(server, wanted))
     show(rows, wanted)
 
 
 @contextmanager
-def _folder(kept: Path | None) -> Iterator[Path]:
+def folder_of(kept: Path | None) -> Iterator[Path]:
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         yield kept.absolute()

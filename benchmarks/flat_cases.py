@@ -271,17 +271,20 @@ async def _delivery_report(place: Place) -> int:
 
 def ingest(name: str, customer: Callable[[Place], str]) -> Case:
     async def run(place: Place) -> int:
-        return int(await _receive(place, customer(place)) is not None)
+        return int(await receive(place, customer(place)) is not None)
 
     return Case(f"ingest: {name}", run)
 
 
-async def _receive(place: Place, customer: str) -> int | None:
+async def receive(
+    place: Place, customer: str, *, content: str = "Oi, queria saber do meu pedido"
+) -> int | None:
+    """A customer writes; the conversation that it went to."""
     inbound = InboundMessage(
         provider_sid=f"SM{secrets.token_hex(16)}",
         customer=parse_address(customer),
         company=place.our_address,
-        content="Oi, queria saber do meu pedido",
+        content=content,
         message_type=MessageType.TEXT,
     )
     receipt = await place.services.inbound.receive(
@@ -295,7 +298,7 @@ def _new_customer(_place: Place) -> str:
 
 
 async def _make_due(place: Place) -> None:
-    due = [await _receive(place, _new_customer(place)) for _ in range(DUE)]
+    due = [await receive(place, _new_customer(place)) for _ in range(DUE)]
     place.change(
         "UPDATE conversations SET expires_at = now() - interval '1 second' WHERE conv_id = ANY (%s)", due
     )
@@ -303,7 +306,7 @@ async def _make_due(place: Place) -> None:
 
 async def _add_events(place: Place) -> None:
     for _ in range(DUE):
-        await _receive(place, place.address)
+        await receive(place, place.address)
 
 
 async def _nobody_is_behind(place: Place) -> None:

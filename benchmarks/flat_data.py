@@ -63,6 +63,7 @@ _FAST = {
     "autovacuum": "off",
     "max_wal_size": "8GB",
 }
+PASSWORD = "correct-horse-battery"  # of everybody
 _REFERENCES = """
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE contype = 'f' AND conparentid = 0 AND (conrelid = ANY ({tables}::regclass[]) OR confrelid = ANY ({tables}::regclass[]))
@@ -347,10 +348,12 @@ async def _owner_ids(services: Services) -> list[int]:
         return [row["owner_id"] for row in await connection.fetch("SELECT owner_id FROM directory_owners()")]
 
 
+def email_of(rank: int) -> str:
+    return f"ana{rank}@example.com"
+
+
 async def _make_tenant(services: Services, rank: int) -> None:
-    create = OwnerCreate(
-        name=f"Company {rank}", email=f"ana{rank}@example.com", password="correct-horse-battery"
-    )
+    create = OwnerCreate(name=f"Company {rank}", email=email_of(rank), password=PASSWORD)
     owner_id = (await services.tenants.create(create)).owner_id
     number = f"+5511300{rank:05d}"
     account = TwilioAccountCreate(

@@ -13,7 +13,6 @@ import gzip
 import re
 import secrets
 import statistics
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,9 +22,9 @@ from typing import Final
 
 import httpx
 import psycopg
-from flat import fill
-from flat_cases import Place, find_places
-from flat_data import OpenServices, url_of
+from flat import fill, folder_of
+from flat_cases import Place, find_places, receive
+from flat_data import PASSWORD, OpenServices, email_of, url_of
 from product import own_environment
 from rich.console import Console
 from rich.table import Table
@@ -34,9 +33,6 @@ from starlette.types import Receive, Scope, Send
 from owner.db.embedded import EmbeddedServer
 from owner.inbox.app import create_site
 from owner.logs import configure_logging
-from owner.models.addresses import Address, parse_address
-from owner.models.enums import MessageType
-from owner.models.message import InboundMessage
 from owner.services.catalog import Services
 
 GOAL: Final = 1.5
@@ -44,7 +40,6 @@ WARM_UP: Final = 5
 FEW: Final = 100  # open conversations more than flat.py makes, so that every list fills its page
 SHORT_THREAD: Final = 100  # messages
 PAGE_LIMIT, SCRIPT_LIMIT = 100, 40  # KB; scripts compressed
-EMAIL, PASSWORD = "ana1@example.com", "correct-horse-battery"
 VIEWS: Final = ("open", "mine", "unassigned", "waiting", "closed")
 ROW: Final = re.compile(r"<article|<a class=\"line")
 out = Console(highlight=False, width=120)
@@ -57,12 +52,9 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="where the databases stay; by default they are thrown away")
     wanted = parser.parse_args()
     configure_logging(level="ERROR", log_format="console")
-    with tempfile.TemporaryDirectory(prefix="owner-bench-") as folder:
-        home = (wanted.home or Path(folder)).absolute()
-        home.mkdir(parents=True, exist_ok=True)
-        with own_environment(home), EmbeddedServer(home).hold() as server:
-            fill(server, wanted.messages)
-            asyncio.run(measure(server, wanted))
+    with folder_of(wanted.home) as home, own_environment(home), EmbeddedServer(home).hold() as server:
+        fill(server, wanted.messages)
+        asyncio.run(measure(server, wanted))
 
 
 async def measure(server: EmbeddedServer, wanted: argparse.Namespace) -> None:
@@ -100,7 +92,7 @@ async def _opened(server: EmbeddedServer, name: str) -> AsyncIterator[_Seat]:
         place = find_places(server, name, services, rank=1)
         if name == "small":
             for _ in range(FEW):
-                await _write(services, place, _somebody())
+                await _write(place, _somebody())
         await asyncio.to_thread(_give_away, server, name, place)
 
         @asynccontextmanager
@@ -117,9 +109,12 @@ async def _opened(server: EmbeddedServer, name: str) -> AsyncIterator[_Seat]:
         client = await stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="https://owner.example", follow_redirects=True)
         )
-        signed = await client.post("/inbox/sign-in", data={"email": EMAIL, "password": PASSWORD})
+        signed = await client.post("/inbox/sign-in", data={"email": email_of(1), "password": PASSWORD})
         assert signed.url.path == "/inbox/conversations", signed.text
-        conv_id = place.long_conv_id if name == "large" else await _short_thread(services, place)
+        conv_id = place.long_conv_id
+        if name == "small":
+            customer = _somebody()
+            [*_, conv_id] = [await _write(place, customer) for _ in range(SHORT_THREAD)]
         yield _Seat(client, f"/inbox/conversations/{conv_id}")
 
 
@@ -135,28 +130,15 @@ def _give_away(server: EmbeddedServer, name: str, place: Place) -> None:
             connection.execute("VACUUM ANALYZE conversations")
 
 
-async def _short_thread(services: Services, place: Place) -> int:
-    customer = _somebody()
-    for _ in range(SHORT_THREAD - 1):
-        await _write(services, place, customer)
-    return await _write(services, place, customer)
+async def _write(place: Place, customer: str) -> int:
+    conv_id = await receive(place, customer, content="Queria saber da minha geladeira")
+    assert conv_id is not None
+    return conv_id
 
 
-async def _write(services: Services, place: Place, customer: Address) -> int:
-    inbound = InboundMessage(
-        provider_sid=f"SM{secrets.token_hex(16)}",
-        customer=customer,
-        company=place.our_address,
-        content="Queria saber da minha geladeira",
-        message_type=MessageType.TEXT,
-    )
-    receipt = await services.inbound.receive(inbound, owner=place.owner, twilio_account_id=place.account_id)
-    assert receipt.conv_id is not None
-    return receipt.conv_id
-
-
-def _somebody() -> Address:
-    return parse_address(f"+55119{secrets.randbelow(10**8):08d}")
+def _somebody() -> str:
+    """Of whom a kept database knows nothing from a run before."""
+    return f"+55119{secrets.randbelow(10**8):08d}"
 
 
 async def _compare(
