@@ -92,6 +92,14 @@ async def open_line(page: Page, words: str) -> None:
     await expect(page.locator("#conversation")).to_contain_text(words)
 
 
+async def hear(running: Stage, tenant: Tenant, page: Page, words: str) -> str:
+    """A customer writes, and the conversation is opened as it comes; who wrote."""
+    customer = some_number()
+    await running.write(tenant, customer, words)
+    await open_line(page, words)
+    return customer
+
+
 async def answer(page: Page, words: str) -> None:
     await page.locator("#content").fill(words)
     await page.locator("#content").press("Enter")
@@ -129,9 +137,8 @@ async def test_the_phone_and_the_inbox_talk_to_each_other(
 async def test_a_message_appears_in_an_open_conversation(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:
-    page, ana = await sit_down(), some_number()
-    await running.write(acme, ana, "Oi")
-    await open_line(page, "Oi")
+    page = await sit_down()
+    ana = await hear(running, acme, page, "Oi")
 
     await running.write(acme, ana, "Meu pedido não chegou")
 
@@ -178,9 +185,8 @@ async def test_an_answer_to_what_was_not_read_yet_is_held_back(
 async def test_a_goodbye_closes_and_an_agent_undoes_it(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:
-    page, ana = await sit_down(), some_number()
-    await running.write(acme, ana, "Qual é o horário?")
-    await open_line(page, "Qual é o horário?")
+    page = await sit_down()
+    ana = await hear(running, acme, page, "Qual é o horário?")
     await answer(page, "Das 9 às 18 h. Posso ajudar em mais alguma coisa?")
     await running.write(acme, ana, "Não, era só isso. Obrigada, tchau!")
 
@@ -193,9 +199,8 @@ async def test_a_goodbye_closes_and_an_agent_undoes_it(
 async def test_a_conversation_is_closed_with_a_reason(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:
-    page, ana = await sit_down(), some_number()
-    await running.write(acme, ana, "Comprei por engano")
-    await open_line(page, "Comprei por engano")
+    page = await sit_down()
+    await hear(running, acme, page, "Comprei por engano")
 
     await page.locator("body").press("e")
     await page.get_by_label("Reason (optional)").fill("estornado")
@@ -325,9 +330,8 @@ async def _look_at(page: Page, paths: list[str]) -> None:
 async def test_what_came_while_the_connection_was_lost_is_caught_up_on(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:
-    page, ana = await sit_down(), some_number()
-    await running.write(acme, ana, "Oi")
-    await open_line(page, "Oi")
+    page = await sit_down()
+    ana = await hear(running, acme, page, "Oi")
 
     for program in running.programs:
         if "serve" in program.log.name:
@@ -385,9 +389,8 @@ async def test_the_composer_counts_parts_as_carriers_do(
 async def test_the_palette_finds_a_command_and_does_it(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:
-    page, ana = await sit_down(), some_number()
-    await running.write(acme, ana, "Preciso de ajuda")
-    await open_line(page, "Preciso de ajuda")
+    page = await sit_down()
+    await hear(running, acme, page, "Preciso de ajuda")
 
     await page.keyboard.press("Control+k")
     await page.keyboard.type("take it")
@@ -397,9 +400,8 @@ async def test_the_palette_finds_a_command_and_does_it(
 
 
 async def test_a_picture_is_sent_and_looked_at(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
-    page, ana = await sit_down(), some_number()
-    await running.write(acme, ana, "Como é o bolo?")
-    await open_line(page, "Como é o bolo?")
+    page = await sit_down()
+    await hear(running, acme, page, "Como é o bolo?")
 
     await page.locator("#files").set_input_files(
         {"name": "bolo.png", "mimeType": "image/png", "buffer": PICTURE}
