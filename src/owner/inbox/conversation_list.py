@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from owner.inbox.forms import Asked
 from owner.inbox.rendering import Page
 from owner.inbox.visit import Signed
 from owner.models.conversation_dtos import ConversationResponse
 from owner.models.conversation_query import ConversationQuery, ConversationSort, ConversationState
-from owner.models.entity import DTO
 from owner.models.enums import Channel, Priority
 from owner.models.label import LabelName
 from owner.models.search import Snippet
@@ -33,7 +33,7 @@ VIEWS: Final[dict[str, dict[str, Any]]] = {
 PAGE: Final = 30
 
 
-class ListWish(DTO):
+class ListWish(Asked):
     """The list as the address bar has it."""
 
     view: str = Field(default="open", pattern=f"^({'|'.join(VIEWS)})$")
@@ -43,16 +43,6 @@ class ListWish(DTO):
     q: str = Field(default="", max_length=200)
     shown: int = Field(default=PAGE, ge=1, le=100)
     cursor: str | None = Field(default=None, max_length=500)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_out_empty_fields(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """A filter that is set to "all" comes as an empty field."""
-        filled = {
-            name: [one for one in value if one] if isinstance(value, list) else value
-            for name, value in given.items()
-        }
-        return {name: value for name, value in filled.items() if value not in ("", [])}
 
     @property
     def filters(self) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from urllib.parse import unquote
 
 from owner.inbox.choices import Choices, load_choices
+from owner.inbox.language import Voice
 from owner.inbox.rendering import Page
 from owner.inbox.visit import Signed
 from owner.models.attachment import LARGEST_UPLOAD, accepted_types, takes_several
@@ -55,10 +56,9 @@ class ThreadStretch(Page):
     def conv_id(self) -> int:
         return self.thread.conversation.conv_id
 
-    def days(self, voice: object) -> Iterator[tuple[datetime, list[Entry]]]:
+    def days(self, voice: Voice) -> Iterator[tuple[datetime, list[Entry]]]:
         """Entries of each day in the reader's time zone, with the first moment of it."""
-        zone = voice.time_zone  # type: ignore[attr-defined]
-        for _, entries in groupby(self._entries(), lambda entry: entry.at.astimezone(zone).date()):
+        for _, entries in groupby(self._entries(), lambda entry: entry.at.astimezone(voice.time_zone).date()):
             day = list(entries)
             yield day[0].at, day
 

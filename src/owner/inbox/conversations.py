@@ -138,7 +138,8 @@ async def load_page(
 ) -> ConversationsPage:
     selected = pane.conversation.conv_id if pane else None
     shown = await load_list(services, person, wish, selected=selected, told=told)
-    return ConversationsPage(shown, await load_choices(services, person), pane)
+    choices = pane.choices if pane else await load_choices(services, person)
+    return ConversationsPage(shown, choices, pane)
 
 
 async def done(request: Request, services: UseCases, person: Person, conv_id: int) -> Response:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Self, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from owner.api.errors import http_status, note
 from owner.inbox.language import Voice
@@ -18,6 +18,19 @@ from owner.models.errors import Conflict, InvalidInput, OwnerError
 DTOType = TypeVar("DTOType", bound=DTO)
 LARGEST: Final = 1e15  # of a number; far above what any field takes, far below where arithmetic fails
 ON: Final = "on"  # what browsers send for a box that is ticked
+
+
+class Asked(DTO):
+    """What the address bar asks for; a field that a form left empty is not there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty_fields(cls, given: dict[str, Any]) -> dict[str, Any]:
+        filled = {
+            name: [one for one in value if one] if isinstance(value, list) else value
+            for name, value in given.items()
+        }
+        return {name: value for name, value in filled.items() if value not in ("", [])}
 
 
 def said(model: type[DTOType], **values: object) -> DTOType:

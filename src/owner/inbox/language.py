@@ -15,9 +15,18 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 
+from owner.models.enums import Channel
+
 WORDING: Final = Path(__file__).with_name("wording")
 LOCALES: Final = {"pt": Locale("pt", "BR"), "en": Locale("en"), "es": Locale("es")}
 """English is what templates are written in; `wording/<language>.po` has the others."""
+
+CHANNEL_NAMES: Final = {Channel.WHATSAPP: "WhatsApp", Channel.MESSENGER: "Messenger"}
+
+
+def channel_name(channel: Channel) -> str:
+    """As its maker writes it, in every language."""
+    return CHANNEL_NAMES.get(channel, channel)
 
 
 @cache

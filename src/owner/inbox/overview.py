@@ -8,17 +8,17 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from owner.api import reports
 from owner.api.dependencies import UseCases
 from owner.api.routing import needs
+from owner.inbox.forms import Asked
 from owner.inbox.language import Voice
 from owner.inbox.overview_charts import Bar, Chart, charts_of, failures_of, states_of
 from owner.inbox.rendering import Page, show
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.visit import Signed
-from owner.models.entity import DTO
 from owner.models.enums import Channel
 from owner.models.permissions import Permission
 from owner.models.report import (
@@ -50,19 +50,14 @@ _FILES: Final[dict[ReportName, Any]] = {
 }
 
 
-def _left_empty(given: object) -> object:
-    """A form sends a field that nobody filled in as nothing."""
-    return given or None
-
-
-class OverviewWish(DTO):
+class OverviewWish(Asked):
     """Which days, and which channel, as the address bar has them."""
 
     model_config = ConfigDict(populate_by_name=True)
 
-    first_day: Annotated[reports.Day | None, BeforeValidator(_left_empty)] = Field(default=None, alias="from")
-    last_day: Annotated[reports.Day | None, BeforeValidator(_left_empty)] = Field(default=None, alias="to")
-    channel: Annotated[Channel | None, BeforeValidator(_left_empty)] = None
+    first_day: reports.Day | None = Field(default=None, alias="from")
+    last_day: reports.Day | None = Field(default=None, alias="to")
+    channel: Channel | None = None
 
     @property
     def wanted(self) -> Wanted:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from owner.inbox.language import Voice
+from owner.inbox.language import Voice, channel_name
 from owner.models.enums import Channel
 from owner.models.report import (
     ClosureReport,
@@ -15,8 +15,6 @@ from owner.models.report import (
     DurationReport,
     ReportName,
 )
-
-CHANNEL_NAMES = {Channel.WHATSAPP: "WhatsApp", Channel.MESSENGER: "Messenger"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ def _by_channel(report: ConversationReport, days: Sequence[date]) -> list[Series
     opened = {(row.channel, row.day): row.opened for row in report.items}
     found = [channel for channel in Channel if any(opened.get((channel, day)) for day in days)]
     return [
-        Series(CHANNEL_NAMES.get(channel, channel), [opened.get((channel, day), 0) for day in days])
+        Series(channel_name(channel), [opened.get((channel, day), 0) for day in days])
         for channel in found or [report.channel or Channel.SMS]
     ]
 

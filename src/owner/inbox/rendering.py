@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 
-from owner.inbox.language import translations
+from owner.inbox.language import channel_name, translations
 from owner.inbox.visit import Visit
 
 FOLDER: Final = Path(__file__).parent
@@ -60,5 +60,5 @@ def _environment(language: str) -> Environment:
     )
     words: Any = translations(language)
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals["static_url"] = static_url
+    environment.globals |= {"static_url": static_url, "channel_name": channel_name}
     return environment
