@@ -1,5 +1,6 @@
 """People come into the inbox by its door only, and what others send in their name is refused."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -7,10 +8,17 @@ import pytest
 
 from browsing import Browser, browsing
 from factories import Tenant
+from owner.api import sse
 from owner.inbox.doors import own_place
+from owner.models.permissions import Permission
+from owner.models.user import hash_email
+from owner.services import access
 from owner.services.catalog import Services
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
+from reading import rows
 from visiting import PASSWORD
+
+IN_A_PAGE = {"HX-Request": "true"}
 
 
 @pytest.fixture
@@ -114,10 +122,100 @@ async def test_pages_are_counted_as_other_requests_are(services: Services, acme:
 
 @pytest.mark.parametrize(
     "place",
-    ["https://evil.example", "//evil.example/inbox", "/inbox\\@evil.example", "javascript:alert(1)", ""],
+    [
+        "https://evil.example",
+        "//evil.example/inbox",
+        "/inbox\\@evil.example",
+        "javascript:alert(1)",
+        "/inbox/\r\nSet-Cookie: a=b",
+        "//[",
+        "",
+    ],
 )
 def test_the_door_leads_nowhere_else(place: str) -> None:
     assert own_place(place) == "/inbox/conversations"
+
+
+async def test_the_door_leads_to_a_search_in_any_alphabet_page_or_part_of_one(
+    browser: Browser, acme: Tenant
+) -> None:
+    part = await browser.post(
+        "/inbox/sign-in",
+        headers=IN_A_PAGE,
+        email=acme.owner.email,
+        password=PASSWORD,
+        next="/inbox/conversations?q=ação €",
+    )
+
+    assert (part.status, part.headers["HX-Redirect"]) == (
+        200,
+        "/inbox/conversations?q=a%C3%A7%C3%A3o%20%E2%82%AC",
+    )
+
+
+@pytest.mark.parametrize("origin", ["http://[", "https://", "owner.example", ""])
+async def test_an_origin_that_is_no_address_is_another_site(
+    browser: Browser, acme: Tenant, origin: str
+) -> None:
+    answer = await browser.post(
+        "/inbox/sign-in", headers={"Origin": origin}, email=acme.owner.email, password=PASSWORD
+    )
+
+    assert answer.status == 403
+
+
+async def test_an_email_is_found_however_it_was_typed_and_counted_once(
+    services: Services, acme: Tenant
+) -> None:
+    limits = RateLimitService(RateLimitSettings(password_reset=2))
+    services.password_resets.rate_limits = limits
+    async with browsing(services) as browser:
+        answers = [
+            await browser.post("/inbox/password-forgotten", email=typed)
+            for typed in (acme.owner.email, f" {acme.owner.email.upper()} ", acme.owner.email.title())
+        ]
+
+    async with services.database.system() as connection:
+        jobs = await connection.fetch(
+            "SELECT convert_from(payload, 'UTF8') AS payload FROM jobs.pgqueuer"
+            " WHERE entrypoint = 'password_reset_asked' ORDER BY id DESC LIMIT 2"
+        )
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert all(hash_email(acme.owner.email).hex() in job["payload"] for job in jobs)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE users SET is_active = false WHERE user_id = $1 RETURNING 1",
+        "DELETE FROM sessions WHERE user_id = $1 RETURNING 1",
+    ],
+    ids=["shut out", "signed out elsewhere"],
+)
+async def test_what_an_open_page_is_told_ends_with_the_right_to_see_it(
+    services: Services, browser: Browser, acme: Tenant, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(sse, "RECHECK", 0.2)
+    monkeypatch.setattr(sse, "HEARTBEAT", 0.1)
+    await browser.sign_in(acme.owner.email, PASSWORD)
+
+    async with asyncio.timeout(60), browser.session.get(f"{browser.url}/inbox/live") as stream:
+        await stream.content.readuntil(b"\n\n")
+        await rows(services, acme, change, acme.user_id)
+        await stream.content.read()  # to its end
+
+
+async def test_what_an_open_page_is_told_ends_when_the_role_no_longer_hears_it(
+    services: Services, browser: Browser, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "RECHECK", 0.2)
+    monkeypatch.setattr(sse, "HEARTBEAT", 0.1)
+    await browser.sign_in(acme.owner.email, PASSWORD)
+
+    async with asyncio.timeout(60), browser.session.get(f"{browser.url}/inbox/live") as stream:
+        await stream.content.readuntil(b"\n\n")
+        monkeypatch.setattr(access, "permissions_of_role", lambda role: frozenset({Permission.SELF}))
+        await stream.content.read()  # to its end
 
 
 @pytest.mark.parametrize("path", ["/inbox/sign-in", "/inbox/password-forgotten", "/inbox/password?token=x"])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -13,6 +13,7 @@ from owner.api.dependencies import UseCases
 from owner.api.errors import http_status, note
 from owner.api.routing import needs
 from owner.api.visitor import From
+from owner.inbox.forms import said
 from owner.inbox.rendering import Page, is_partial, show
 from owner.inbox.routing import SIGN_IN, PageRoute, Person, Visiting
 from owner.inbox.visit import LANGUAGE_COOKIE, is_secure, session_cookie
@@ -23,7 +24,7 @@ from owner.models.access_errors import (
     SignInRejected,
 )
 from owner.models.errors import NotFound, OwnerError, Unauthenticated
-from owner.models.one_time_link import PasswordSet
+from owner.models.one_time_link import PasswordResetCreate, PasswordSet
 from owner.models.outage_errors import RateLimited
 from owner.models.permissions import Permission
 from owner.models.session import AT_MOST, SessionCreate
@@ -31,6 +32,7 @@ from owner.models.session import AT_MOST, SessionCreate
 router = APIRouter(prefix="/inbox", route_class=PageRoute)
 HOME: Final = "/inbox/conversations"
 YEAR: Final = 365 * 24 * 3600  # seconds
+_AS_SENT: Final = "%/:?#[]@!$&'()*+,;="  # of an address; headers hold nothing but ASCII
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ async def ask_for_link(
     request: Request, services: UseCases, visitor: From, email: Annotated[str, Form(max_length=254)]
 ) -> Response:
     try:
-        await services.password_resets.ask(email, visitor)
+        await services.password_resets.ask(said(PasswordResetCreate, email=email).email, visitor)
     except RateLimited as problem:
         return show(request, ForgottenPage(problem=problem.message), status=http_status(problem))
     return show(request, ForgottenPage(is_sent=True))
@@ -181,9 +183,8 @@ async def choose_language(
 
 def own_place(place: str) -> str:
     """A page of ours; home for anything that could lead elsewhere."""
-    parts = urlsplit(place)
-    is_ours = place.startswith("/inbox") and not parts.netloc and not parts.scheme and "\\" not in place
-    return place if is_ours and place.isprintable() else HOME
+    is_ours = place.startswith("/inbox") and "\\" not in place and place.isprintable()
+    return quote(place, safe=_AS_SENT) if is_ours else HOME
 
 
 def _go(request: Request, place: str) -> Response:

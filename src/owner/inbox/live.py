@@ -10,7 +10,7 @@ from owner.api.events import place_of
 from owner.api.routing import needs
 from owner.api.sse import HEADERS, EventStream, stream
 from owner.inbox.routing import PageRoute, Person
-from owner.models.errors import Unauthenticated, Unavailable
+from owner.models.errors import Forbidden, Unauthenticated, Unavailable
 from owner.models.event import FeedPosition
 from owner.models.permissions import Permission
 from owner.services.access import AccessService
@@ -23,15 +23,16 @@ router = APIRouter(prefix="/inbox/live", route_class=PageRoute)
 async def follow(
     services: UseCases, person: Person, place: Annotated[FeedPosition | None, Depends(place_of)]
 ) -> EventStream:
-    may_go_on = partial(_is_still_signed_in, services.access, person.token)
+    may_go_on = partial(_may_still_follow, services.access, person.token)
     told = stream(services.event_streams, person.caller, after=place, wanted=EVERYTHING, may_go_on=may_go_on)
     return EventStream(told, headers=HEADERS)
 
 
-async def _is_still_signed_in(access: AccessService, token: str) -> bool:
+async def _may_still_follow(access: AccessService, token: str) -> bool:
+    """Whether they are signed in and their role still lets them; yes while nobody can tell."""
     try:
-        await access.authenticate(token)
-    except Unauthenticated:
+        (await access.authenticate(token)).require(Permission.EVENTS_READ)
+    except (Unauthenticated, Forbidden):
         return False
     except Unavailable:
         return True

@@ -54,7 +54,7 @@ def refuse_other_origin(request: Request, public_url: str) -> None:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is None and origin is not None:
         ours = {urlsplit(public_url).netloc, request.headers.get("host")}
-        site = "same-origin" if urlsplit(origin).netloc in ours else origin
+        site = "same-origin" if origin.partition("://")[2] in ours else origin
     if site not in {None, "same-origin", "none"}:
         raise Forbidden("This came from another site's page, so nothing was done.")
 
