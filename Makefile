@@ -107,10 +107,12 @@ lock: $(UV_READY) ## Write requirements/*.lock anew (ARGS=--upgrade: with newer 
 	@$(LOCK) requirements/bench.in -o requirements/bench.lock
 	@$(LOCK) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
 
-wording: $(DEV_READY) ## Find the inbox's sentences and enter the new ones into each language's file.
-	@cd src/owner/inbox && ../../../$(BIN)/pybabel -q extract --no-location --sort-output --project=Owner -k say -F wording/babel.cfg -o wording/inbox.pot . \
-		&& for language in pt es; do ../../../$(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete \
-			--init-missing -i wording/inbox.pot -o wording/$$language.po -l $$language -w 200; done; rm -f wording/inbox.pot
+WORDED = src/owner/inbox src/owner/integrations/simulator
+
+wording: $(DEV_READY) ## Find the pages' sentences and enter the new ones into each language's file.
+	@for folder in $(WORDED); do (words=$(abspath $(BIN))/pybabel; cd $$folder; $$words -q extract --no-location --sort-output --project=Owner -k say -F wording/babel.cfg -o wording/all.pot . \
+		&& for language in pt es; do $$words -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete \
+			--init-missing -i wording/all.pot -o wording/$$language.po -l $$language -w 200; done; rm -f wording/all.pot); done
 
 clean: ## Remove .venv and caches; the data folder stays.
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""Every sentence of the inbox exists in every language."""
+"""Every sentence of the inbox and of the customer's phone exists in every language."""
 
 from pathlib import Path
 
@@ -7,21 +7,23 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
-from owner.inbox import rendering
+from owner.inbox import language as inbox
+from owner.integrations.simulator import page as phone
 
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "say": None}
 
 
-def sentences() -> set[str]:
-    with (rendering.FOLDER / "wording" / "babel.cfg").open() as file:
+def sentences(folder: Path) -> set[str]:
+    with (folder / "wording" / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
-    found = extract_from_dir(rendering.FOLDER, methods, options, keywords=KEYWORDS)
+    found = extract_from_dir(folder, methods, options, keywords=KEYWORDS)
     return {words if isinstance(words, str) else words[0] for _, _, words, _, _ in found}
 
 
 @pytest.mark.parametrize("language", ["pt", "es"])
-def test_every_sentence_is_translated_and_none_is_left_over(language: str) -> None:
-    path: Path = rendering.FOLDER / "wording" / f"{language}.po"
+@pytest.mark.parametrize("folder", [inbox.FOLDER, phone.FOLDER])
+def test_every_sentence_is_translated_and_none_is_left_over(folder: Path, language: str) -> None:
+    path = folder / "wording" / f"{language}.po"
     with path.open("rb") as file:
         catalog = read_po(file)
     translated = {
@@ -30,4 +32,4 @@ def test_every_sentence_is_translated_and_none_is_left_over(language: str) -> No
         if message.id and message.string and not message.fuzzy
     }
 
-    assert translated == sentences(), "run `make wording` and translate what is new"
+    assert translated == sentences(folder), "run `make wording` and translate what is new"

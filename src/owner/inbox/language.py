@@ -2,24 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel import Locale, negotiate_locale
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
-from babel.support import NullTranslations, Translations
 
 from owner.models.enums import Channel
+from owner.wording import LOCALES, TAGS, translations
 
-WORDING: Final = Path(__file__).with_name("wording")
-LOCALES: Final = {"pt": Locale("pt", "BR"), "en": Locale("en"), "es": Locale("es")}
-"""English is what templates are written in; `wording/<language>.po` has the others."""
+FOLDER: Final = Path(__file__).parent
 
 CHANNEL_NAMES: Final = {Channel.WHATSAPP: "WhatsApp", Channel.MESSENGER: "Messenger"}
 
@@ -27,29 +21,6 @@ CHANNEL_NAMES: Final = {Channel.WHATSAPP: "WhatsApp", Channel.MESSENGER: "Messen
 def channel_name(channel: Channel) -> str:
     """As its maker writes it, in every language."""
     return CHANNEL_NAMES.get(channel, channel)
-
-
-@cache
-def translations(language: str) -> NullTranslations:
-    """What turns the templates' English into a language."""
-    path = WORDING / f"{language}.po"
-    if not path.exists():
-        return NullTranslations()
-    with path.open("rb") as file:
-        catalog = read_po(file)
-    compiled = BytesIO()
-    write_mo(compiled, catalog)
-    compiled.seek(0)
-    return Translations(compiled)
-
-
-def choose_language(wanted: str | None, accepted: str, *, otherwise: str = "en") -> str:
-    """The language that somebody chose, else the first of their browser's that there is."""
-    if wanted in LOCALES:
-        return wanted
-    preferred = [part.partition(";")[0].strip() for part in accepted.split(",")]
-    primary = [name.partition("-")[0].lower() for name in preferred]
-    return negotiate_locale(primary, list(LOCALES)) or otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +36,11 @@ class Voice:
 
     @property
     def tag(self) -> str:
-        """As HTML's `lang` has it."""
-        return "pt-BR" if self.language == "pt" else self.language
+        return TAGS[self.language]
 
     def say(self, message: str, **values: object) -> str:
         """A sentence of the templates' English, with its `%(name)s` filled in."""
-        text = translations(self.language).gettext(message)
+        text = translations(FOLDER, self.language).gettext(message)
         return text % values if values else text
 
     def day(self, moment: datetime) -> str:

@@ -2,17 +2,16 @@
 
 from functools import cache
 from hashlib import blake2b
-from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from starlette.requests import Request
 
-from owner.inbox.language import channel_name, translations
+from owner.inbox.language import FOLDER, channel_name
 from owner.inbox.visit import Visit
+from owner.wording import templates_in
 
-FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
 STATIC_URL: Final = "/inbox/static"
 
@@ -50,15 +49,6 @@ def static_url(name: str) -> str:
 
 @cache
 def _environment(language: str) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    words: Any = translations(language)
-    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
+    environment = templates_in(FOLDER, language)
     environment.globals |= {"static_url": static_url, "channel_name": channel_name}
     return environment

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
-from owner.inbox.language import Voice, choose_language
+from owner.inbox.language import Voice
 from owner.inbox.security import csrf_token
 from owner.models.errors import Unauthenticated
 from owner.models.owner import Owner, time_zones
@@ -14,6 +14,7 @@ from owner.models.permissions import Permission
 from owner.models.principal import Principal
 from owner.models.user import User
 from owner.services.catalog import Services
+from owner.wording import choose_language
 
 LANGUAGE_COOKIE: Final = "owner_language"
 TIME_ZONE_COOKIE: Final = "owner_time_zone"

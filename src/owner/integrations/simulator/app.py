@@ -57,6 +57,7 @@ ROUTES = [
     Route("/simulator/phone/accounts", page.register, methods=["POST"]),
     Route("/simulator/phone/messages", page.write, methods=["POST"]),
     Route("/simulator/phone/faults", page.switch, methods=["POST"]),
+    Route("/simulator/phone/language", page.speak, methods=["POST"]),
     Mount("/simulator/static", StaticFiles(directory=page.STATIC)),
 ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -22,11 +22,15 @@ from owner.integrations.simulator.media import Unsuitable, attachment_of
 from owner.integrations.simulator.registration import Registration
 from owner.integrations.simulator.switches import BY_NAME, SWITCHES, Line
 from owner.integrations.simulator.writing import Writing
+from owner.wording import TAGS, choose_language, templates_in
+from owner.wording import later as _
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
 SOMEBODY: Final = "+5511987654321"
-HOW_OFTEN: Final = {"once": 1, "5 times": 5, "until switched off": None}
+LANGUAGE_COOKIE: Final = "owner_phone_language"
+YEAR: Final = 365 * 24 * 3600  # seconds
+HOW_OFTEN: Final = {_("once"): 1, _("5 times"): 5, _("until switched off"): None}
 HEADERS: Final = {
     "cache-control": "no-store",
     # Pictures that the company sends are fetched where they are.
@@ -46,24 +50,26 @@ async def show(request: Request) -> Response:
     world, asked = world_of(request), request.query_params
     line = _line(world, asked)
     if line is None:
-        return _render("phone_empty.html", {})
-    problem = None if is_reachable(line.customer) else "Write the number like +5511987654321."
+        return _render(request, "phone_empty.html")
+    is_number = is_reachable(line.customer)
     return _render(
+        request,
         "phone.html",
         {
             "line": line,
             "number": number_of(line.customer),
-            "name": asked.get("name", ""),
-            "problem": problem,
+            "name": asked.get("name", "") or screen.name_of(world, line.customer),
+            "is_number": is_number,
             "companies": list(world.store.account_by_number),
             "bubbles": screen.bubbles_of(world, line),
             "others": screen.other_lines(world, line),
+            "somebody_else": screen.unused_number(world),
             "switches": SWITCHES,
             "faults": world.faults.armed,
             "how_often": HOW_OFTEN,
             "often": asked.get("often", "until switched off"),
         },
-        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
+        status=HTTPStatus.OK if is_number else HTTPStatus.BAD_REQUEST,
     )
 
 
@@ -75,7 +81,7 @@ async def register(request: Request) -> Response:
     try:
         registration = Registration.model_validate({**given, "numbers": numbers})
     except ValidationError:
-        return _render("phone_refused.html", {"back": "/simulator"}, status=HTTPStatus.BAD_REQUEST)
+        return _refuse(request)
     store = world_of(request).store
     store.register(registration.account(created_at=store.now()))
     return RedirectResponse("/simulator", HTTPStatus.SEE_OTHER)
@@ -87,7 +93,7 @@ async def write(request: Request) -> Response:
         try:
             writing = await _writing(form)
         except (Unsuitable, ValidationError):
-            return _render("phone_refused.html", {"back": _address(form)}, status=HTTPStatus.BAD_REQUEST)
+            return _refuse(request, back=_address(form))
     world, customer = world_of(request), _text(form, "customer")
     is_something = writing.text or writing.media or writing.location
     if is_something and is_reachable(customer):
@@ -110,8 +116,17 @@ async def switch(request: Request) -> Response:
     return _back(form)
 
 
-def refuse_other_site(_: Request, __: Exception) -> Response:
-    return _render("phone_refused.html", {"back": "/simulator"}, status=HTTPStatus.FORBIDDEN)
+async def speak(request: Request) -> Response:
+    """In another language from now on."""
+    async with _own_form(request) as form:
+        language = choose_language(_text(form, "language"), "")
+        response = _back(form)
+    response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR, path="/simulator", samesite="lax")
+    return response
+
+
+def refuse_other_site(request: Request, problem: Exception) -> Response:  # noqa: ARG001 - how handlers are called
+    return _refuse(request, status=HTTPStatus.FORBIDDEN)
 
 
 def _line(world: World, asked: Mapping[str, str]) -> Line | None:
@@ -146,12 +161,12 @@ async def _writing(form: FormData) -> Writing:
         given["button"] = {"payload": button, "text": _text(form, "button_text") or button, "type": "REPLY"}
         given["reply_to_sid"] = _text(form, "reply_to") or None
     if latitude := _text(form, "latitude"):
-        longitude, label = _text(form, "longitude"), _text(form, "label")
-        given["location"] = {"latitude": latitude, "longitude": longitude, "label": label}
+        place = {name: _text(form, name) for name in ("longitude", "label", "address")}
+        given["location"] = {"latitude": latitude, **place}
     writing = Writing.model_validate(given)
-    file = form.get("file")
-    if isinstance(file, UploadFile) and file.filename:
-        writing.media.append(await attachment_of(file))
+    for file in form.getlist("file"):
+        if isinstance(file, UploadFile) and file.filename:
+            writing.media.append(await attachment_of(file))
     return writing
 
 
@@ -174,18 +189,33 @@ def _address(form: FormData) -> str:
     return f"/simulator?{urlencode(place)}"
 
 
-def _render(template: str, facts: Mapping[str, Any], *, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return HTMLResponse(_environment().get_template(template).render(facts), status, HEADERS)
+def _refuse(
+    request: Request, *, back: str = "/simulator", status: HTTPStatus = HTTPStatus.BAD_REQUEST
+) -> Response:
+    return _render(request, "phone_refused.html", {"back": back}, status=status)
+
+
+def _render(
+    request: Request,
+    template: str,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Response:
+    wanted = request.cookies.get(LANGUAGE_COOKIE)
+    language = choose_language(wanted, request.headers.get("accept-language", ""))
+    page = _environment(language).get_template(template)
+    html = page.render(facts or {}, language=language, tag=TAGS[language])
+    return HTMLResponse(html, status, HEADERS)
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"channel_name": screen.channel_name, "number_of": number_of}
+def _environment(language: str) -> Environment:
+    environment = templates_in(FOLDER, language)
+    environment.globals |= {
+        "channel_name": screen.channel_name,
+        "number_of": number_of,
+        "spaced": screen.spaced,
+        "hue_of": screen.hue_of,
+    }
     return environment

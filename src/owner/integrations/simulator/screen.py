@@ -5,20 +5,37 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
 from mimetypes import guess_type
+from secrets import randbelow
 from typing import Final
+from zlib import crc32
+
+import phonenumbers
 
 from owner.integrations.simulator.addresses import channel_of, number_of
 from owner.integrations.simulator.callbacks import FAILURES
 from owner.integrations.simulator.context import World
 from owner.integrations.simulator.errors import delivery_sentence
 from owner.integrations.simulator.store import Media, Message
-from owner.integrations.simulator.switches import Line
+from owner.integrations.simulator.switches import BY_ERROR, Line
 from owner.integrations.simulator.writing import Button
+from owner.wording import later as _
 
 SHOWN: Final = 100  # messages
 OTHERS: Final = 8  # phones
 LOOKED_AT: Final = 1_000  # messages, for whose phones there are
 SHOWN_INLINE: Final = ("image", "audio", "video")
+HUES: Final = 6
+STATES: Final = {
+    "read": _("Read"),
+    "delivered": _("Delivered"),
+    "sent": _("Sent"),
+    "sending": _("Under way"),
+    "queued": _("Under way"),
+    "accepted": _("Under way"),
+    "scheduled": _("Under way"),
+    "canceled": _("Called off"),
+}
+TICKS: Final = {"read": "read", "delivered": "two", "sent": "one"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +50,38 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A location that was shared."""
+
+    latitude: str
+    longitude: str
+    label: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bubble:
-    """A message, with what became of it."""
+    """A message, with what became of it; sentences are English, for the page to translate."""
 
     message: Message
-    is_mine: bool
     ticks: str
     state: str
-    problem: str | None
     files: Sequence[File]
-    buttons: Sequence[Button]
+    buttons: Sequence[Button] = ()
+    is_lost: bool = False
+    reason: str = ""  # why it was lost, as far as that is known
+    answered: int | None = None  # what the company's server said to it
 
     @property
-    def place(self) -> str:
-        """Where a shared location is; empty for everything else."""
+    def is_mine(self) -> bool:
+        return self.message.direction == "inbound"
+
+    @property
+    def place(self) -> Place | None:
         told = dict(self.message.webhook)
         if "Latitude" not in told:
-            return ""
-        return f"{told.get('Label', '')} {told['Latitude']}, {told['Longitude']}".strip()
+            return None
+        return Place(told["Latitude"], told["Longitude"], told.get("Label", ""), told.get("Address", ""))
 
 
 def bubbles_of(world: World, line: Line) -> list[Bubble]:
@@ -71,6 +102,34 @@ def other_lines(world: World, line: Line) -> list[Line]:
     return [other for other in found if other != line][:OTHERS]
 
 
+def name_of(world: World, customer: str) -> str:
+    """What the customer called themselves last, on WhatsApp."""
+    written = (dict(message.webhook) for message in reversed(world.store.by_customer.get(customer, [])))
+    return next((told["ProfileName"] for told in written if "ProfileName" in told), "")
+
+
+def unused_number(world: World) -> str:
+    """Somebody who has not written yet."""
+    while True:
+        number = f"+55119{randbelow(90_000_000) + 10_000_000}"
+        if not {number, f"whatsapp:{number}"} & world.store.by_customer.keys():
+            return number
+
+
+def spaced(number: str) -> str:
+    """As people write it."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def hue_of(name: str) -> int:
+    """Which of the page's colours stands for somebody: always the same one."""
+    return crc32(name.encode()) % HUES
+
+
 def channel_name(address: str) -> str:
     channel = channel_of(address)
     return {"sms": "SMS", "whatsapp": "WhatsApp"}.get(channel, channel)
@@ -83,29 +142,30 @@ def customer_address(number: str, company: str) -> str:
 
 
 def _bubble(world: World, message: Message) -> Bubble:
-    is_mine = message.direction == "inbound"
-    ticks, state, problem = _journey_in(message) if is_mine else _journey_out(message)
+    files = [_file(one) for one in message.media]
+    if message.direction == "inbound":
+        return _written(message, files)
     account = world.store.accounts.get(message.account_sid)
     buttons = account.buttons.get(message.content_sid or "", []) if account else []
-    return Bubble(message, is_mine, ticks, state, problem, [_file(one) for one in message.media], buttons)
-
-
-def _journey_in(message: Message) -> tuple[str, str, str | None]:
-    if not message.callbacks:
-        return "✓", "Sent", None
-    status_code = message.callbacks[-1][1]
-    if status_code == HTTPStatus.OK:
-        return "✓✓", "Delivered to the company", None
-    told = f"answered {status_code}" if status_code else "did not answer"
-    return "✓", "Sent", f"The company's server {told}."
-
-
-def _journey_out(message: Message) -> tuple[str, str, str | None]:
     if message.status in FAILURES:
-        why = f"{delivery_sentence(message.error_code)} ({message.error_code})" if message.error_code else ""
-        return "", "Never arrived", f"Never arrived on this phone. {why}".strip()
-    ticks = {"read": "✓✓", "delivered": "✓✓", "sent": "✓"}.get(message.status, "🕓")
-    return ticks, message.status.capitalize(), None
+        reason = BY_ERROR.get(message.error_code or 0) or _told_by_twilio(message.error_code)
+        state = _("Never arrived")
+        return Bubble(message, "", state, files, is_lost=True, reason=reason)
+    ticks = TICKS.get(message.status, "wait")
+    return Bubble(message, ticks, STATES.get(message.status, message.status), files, buttons)
+
+
+def _written(message: Message, files: Sequence[File]) -> Bubble:
+    if not message.callbacks:
+        return Bubble(message, "one", _("Sent"), files)
+    answered = message.callbacks[-1][1]
+    if answered == HTTPStatus.OK:
+        return Bubble(message, "two", _("Delivered to the company"), files)
+    return Bubble(message, "one", _("Sent"), files, is_lost=True, answered=answered)
+
+
+def _told_by_twilio(error_code: int | None) -> str:
+    return f"{delivery_sentence(error_code)} ({error_code})" if error_code else ""
 
 
 def _file(media: Media) -> File:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from owner.integrations.simulator.faults import Fault, FaultKind
+from owner.wording import later as _
 
 OF_THE_CUSTOMER: Final = frozenset({FaultKind.WEBHOOK_LOST, FaultKind.WEBHOOK_DOUBLED})
 
@@ -43,34 +44,36 @@ class Switch:
 
 
 SWITCHES: Final[Mapping[str, tuple[Switch, ...]]] = {
-    "What the company sends is refused": (
-        Switch("Too many requests (429)", FaultKind.HTTP_429),
-        Switch("Server error (500)", FaultKind.HTTP_500),
-        Switch("Unavailable (503)", FaultKind.HTTP_503),
+    _("What the company sends is refused"): (
+        Switch(_("Too many requests (429)"), FaultKind.HTTP_429),
+        Switch(_("Server error (500)"), FaultKind.HTTP_500),
+        Switch(_("Unavailable (503)"), FaultKind.HTTP_503),
     ),
-    "Twilio's answer is missing": (
-        Switch("Silence, and nothing is sent", FaultKind.TIMEOUT_BEFORE),
-        Switch("Silence, though it is sent", FaultKind.TIMEOUT_AFTER),
-        Switch("Cut off, and nothing is sent", FaultKind.RESET_BEFORE),
-        Switch("Cut off, though it is sent", FaultKind.RESET_AFTER),
-        Switch("500, though it is sent", FaultKind.HTTP_500_AFTER),
-        Switch("Slow: three seconds", FaultKind.LATENCY, delay=3),
+    _("Twilio's answer is missing"): (
+        Switch(_("Silence, and nothing is sent"), FaultKind.TIMEOUT_BEFORE),
+        Switch(_("Silence, though it is sent"), FaultKind.TIMEOUT_AFTER),
+        Switch(_("Cut off, and nothing is sent"), FaultKind.RESET_BEFORE),
+        Switch(_("Cut off, though it is sent"), FaultKind.RESET_AFTER),
+        Switch(_("500, though it is sent"), FaultKind.HTTP_500_AFTER),
+        Switch(_("Slow: three seconds"), FaultKind.LATENCY, delay=3),
     ),
-    "It does not arrive": (
-        Switch("The phone is off (30003)", FaultKind.ERROR, 30003),
-        Switch("Taken for spam (30007)", FaultKind.ERROR, 30007),
-        Switch("The reply window is closed (63016)", FaultKind.ERROR, 63016),
+    _("It does not arrive"): (
+        Switch(_("The phone is off (30003)"), FaultKind.ERROR, 30003),
+        Switch(_("Taken for spam (30007)"), FaultKind.ERROR, 30007),
+        Switch(_("The reply window is closed (63016)"), FaultKind.ERROR, 63016),
     ),
-    "The ticks come": (
-        Switch("Late: five seconds", FaultKind.CALLBACKS_LATE, delay=5),
-        Switch("Twice", FaultKind.CALLBACKS_DOUBLED),
-        Switch("In the wrong order", FaultKind.CALLBACKS_REVERSED),
-        Switch("Before the answer", FaultKind.CALLBACKS_FIRST),
-        Switch("Never", FaultKind.CALLBACKS_LOST),
+    _("The ticks come"): (
+        Switch(_("Late: five seconds"), FaultKind.CALLBACKS_LATE, delay=5),
+        Switch(_("Twice"), FaultKind.CALLBACKS_DOUBLED),
+        Switch(_("In the wrong order"), FaultKind.CALLBACKS_REVERSED),
+        Switch(_("Before the answer"), FaultKind.CALLBACKS_FIRST),
+        Switch(_("Never"), FaultKind.CALLBACKS_LOST),
     ),
-    "What this phone writes": (
-        Switch("Reaches the company twice", FaultKind.WEBHOOK_DOUBLED),
-        Switch("Gets lost", FaultKind.WEBHOOK_LOST),
+    _("What this phone writes"): (
+        Switch(_("Reaches the company twice"), FaultKind.WEBHOOK_DOUBLED),
+        Switch(_("Gets lost"), FaultKind.WEBHOOK_LOST),
     ),
 }
 BY_NAME: Final = {switch.name: switch for switches in SWITCHES.values() for switch in switches}
+BY_ERROR: Final = {switch.error_code: switch.says for switch in BY_NAME.values() if switch.error_code}
+"""What an error of Twilio's is in plain words, where a switch is there for it."""

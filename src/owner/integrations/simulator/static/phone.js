@@ -3,13 +3,18 @@ const PAUSE = 700; // milliseconds
 const regions = () => document.querySelectorAll("[data-live]");
 const thread = document.getElementById("thread");
 const status = document.getElementById("status");
+const { silent, unsent } = document.querySelector("main").dataset;
+const language = document.documentElement.lang;
 const shown = new Map();
 
+const clock = (moment) => moment.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
 function localTimes(root) {
   for (const time of root.querySelectorAll("time")) {
-    time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const moment = new Date(time.dateTime);
+    time.textContent = "day" in time.dataset ? moment.toLocaleDateString(language, { weekday: "long", day: "numeric", month: "long" }) : clock(moment);
   }
 }
+const tellTime = () => { document.querySelector("[data-clock]").textContent = clock(new Date()); };
 
 function put(region, fresh) {
   const wanted = new Set([...fresh.children].map((node) => node.id));
@@ -44,11 +49,12 @@ function say(words) {
 }
 
 async function look() {
+  tellTime();
   if (!document.hidden) {
     try {
       take(await (await fetch(location.href)).text());
     } catch {
-      say("The simulator does not answer. Trying again …");
+      say(silent);
     }
   }
   setTimeout(look, PAUSE);
@@ -64,7 +70,7 @@ document.addEventListener("submit", async (event) => {
   try {
     take(await (await fetch(form.action, { method: "POST", body: sent })).text());
   } catch {
-    say("The simulator does not answer. Nothing was sent.");
+    say(unsent);
     if (isComposer) form.elements.body.value ||= sent.get("body");
   }
   if (isComposer) thread.scrollTop = thread.scrollHeight;
@@ -77,9 +83,13 @@ composer.addEventListener("keydown", (event) => {
   event.preventDefault();
   composer.requestSubmit();
 });
-composer.elements.file.addEventListener("change", () => composer.requestSubmit());
+const menu = composer.querySelector("details");
+for (const file of composer.querySelectorAll("[type=file]")) file.addEventListener("change", () => composer.requestSubmit());
+composer.addEventListener("submit", () => { menu.open = false; });
+document.addEventListener("click", (event) => { if (!menu.contains(event.target) || event.target.closest("button")) menu.open = false; });
 
 for (const region of regions()) for (const node of region.children) shown.set(node.id, node.outerHTML);
 localTimes(document);
+tellTime();
 thread.scrollTop = thread.scrollHeight;
 setTimeout(look, PAUSE);
