@@ -40,7 +40,7 @@ CASES: list[tuple[dict[str, Any], str | None, str, bool]] = [
     ({"opted_out": False}, None, "contacts_pkey", False),
     ({"name": "Ána 4"}, None, "idx_contacts_name", True),
     ({"text": "4711"}, None, "contact_words_pkey", False),
-    ({"text": "ana"}, None, "contact_words", False),
+    ({"text": "ana"}, None, "contact_words_pkey", True),
     ({}, "+551191", "contact_addresses_pkey", False),
 ]
 
@@ -53,8 +53,8 @@ class Explaining:
         self.plan = ""
 
     async def fetch(self, sql: str, *values: object) -> list[Any]:
-        self.plan = "\n".join(row[0] for row in await self.connection.fetch(f"EXPLAIN {sql}", *values))
-        return []
+        self.plan += "\n".join(row[0] for row in await self.connection.fetch(f"EXPLAIN {sql}", *values))
+        return await self.connection.fetch(sql, *values)
 
 
 @pytest.fixture
@@ -106,3 +106,36 @@ async def test_the_number_of_queries_does_not_grow_with_the_page(
         counts.append(len(seen))
 
     assert counts == [2, 2]
+
+
+ALIKE = """
+INSERT INTO contact_words (owner_id, word, contact_id)
+    SELECT owner_id, word, contact_id FROM contacts, unnest(ARRAY['anabela', 'lima']) AS word
+    WHERE owner_id = $1 AND contact_id % 3 = 0
+"""
+
+
+@pytest.mark.parametrize(
+    "begins", [["an"], ["an", "lim"], ["ana", ""], ["lim", "000"], ["", "an"], ["zz", "an"]]
+)
+async def test_contacts_of_common_words_are_each_listed_once_newest_first(
+    services: Services, crowd: Tenant, begins: list[str]
+) -> None:
+    # A beginning that is left out stands for digits with which more words begin than are read one by one.
+    asked = [beginning or str(crowd.owner_id) for beginning in begins]
+    found: list[int] = []
+    async with services.database.owner(crowd.owner_id) as connection:
+        await connection.execute(ALIKE, crowd.owner_id)
+        repository, cursor = ContactRepository(connection), None
+        while cursor is not None or not found:
+            page = await repository.list_matching(
+                ContactFilter(text=" ".join(asked)), address=None, limit=100, cursor=cursor
+            )
+            found += [contact.contact_id for contact in page.items]
+            cursor = page.next_cursor
+            if not page.items:
+                break
+        words = await connection.fetch("SELECT contact_id, word FROM contact_words")
+
+    holders = [{row["contact_id"] for row in words if row["word"].startswith(one)} for one in asked]
+    assert found == sorted(set.intersection(*holders), reverse=True)

@@ -336,6 +336,24 @@ async def test_conversations_are_narrowed_by_what_was_said_and_by_everything_els
     assert none.body["items"] == punctuation.body["items"] == []
 
 
+async def test_the_hit_shown_with_a_conversation_is_its_newest_and_its_owners(
+    services: Services, acme: Tenant, globex: Tenant
+) -> None:
+    customer = some_number()
+    conv_id = await a_customer_writes(services, acme, "a girafa fugiu", customer=customer)
+    await a_customer_writes(services, acme, "outra girafa", customer=customer)
+    await a_customer_writes(services, acme, "zebra", customer=customer)
+    foreign = await a_customer_writes(services, globex, "girafa")
+    for tenant in (acme, globex):
+        await services.search.search(tenant.owner_id, MessageSearch(text="girafa"))
+
+    hits = await services.search.snippets(acme.owner_id, [conv_id, foreign], "girafas")
+    none = await services.search.snippets(acme.owner_id, [conv_id], "girafa zebra")
+
+    assert {found: hit.text for found, hit in hits.items()} == {conv_id: "outra girafa"}
+    assert none == {}
+
+
 async def test_a_rare_word_is_looked_up_in_the_index_and_a_common_one_among_the_latest(big: Database) -> None:
     async with big.owner(BIG) as connection:
         search = MessageSearchRepository(connection, BIG)

@@ -136,6 +136,7 @@ DEFINER_FUNCTIONS = {
     "quarantine_list": "owner_platform",
     "quarantine_list_own": "owner_platform",
     "quarantine_remove": "owner_platform",
+    "search_conversations": "owner_search",
     "search_messages": "owner_search",
     "quarantine_remove_own": "owner_platform",
 }

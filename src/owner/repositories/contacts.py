@@ -17,6 +17,7 @@ from owner.repositories.base import (
     read_position,
     write_cursor,
 )
+from owner.repositories.contact_words import Asked, ContactWordRepository
 
 _BY_AGE: Final = "contacts"
 _BY_NAME: Final = "contacts by name"
@@ -70,31 +71,16 @@ class ContactRepository(BaseRepository[Contact]):
         query = _Query()
         query.add_filter(wanted, address)
         is_by_name = wanted.name is not None
+        words = ContactWordRepository(self.connection)
+        for beginning in asked_words(wanted.text) if wanted.text is not None else ():
+            query.add_word(await words.look_up(beginning), is_by_name=is_by_name)
         if cursor is not None:
             query.add_cursor(cursor, is_by_name=is_by_name)
         size = min(limit, MAXIMUM_PAGE)
         order = "name_key, contact_id" if is_by_name else "contact_id DESC"
-        rows = await self.connection.fetch(
-            f"SELECT * FROM contacts WHERE {query.sql} ORDER BY {order} LIMIT {size + 1}",  # nosec B608 # conditions of this module
-            *query.values,
-        )
+        rows = await self.connection.fetch(query.page(order, size + 1), *query.values)
         return page_of(
             [self.read(row) for row in rows], size, lambda last: _cursor_of(last, is_by_name=is_by_name)
-        )
-
-    async def store_words(self, contact: Contact, words: Sequence[str]) -> None:
-        """Let a contact be found by these words and no others."""
-        await self.connection.execute(
-            "DELETE FROM contact_words WHERE contact_id = $1 AND word <> ALL ($2)", contact.contact_id, words
-        )
-        await self.connection.execute(
-            """
-            INSERT INTO contact_words (owner_id, word, contact_id)
-            SELECT $1, word, $2 FROM unnest($3::text[]) AS word ON CONFLICT DO NOTHING
-            """,
-            contact.owner_id,
-            contact.contact_id,
-            words,
         )
 
     def missing(self, key: int) -> OwnerError:
@@ -107,21 +93,26 @@ class _Query:
     def __init__(self) -> None:
         self.conditions = ["merged_into_id IS NULL", "erased_at IS NULL"]
         self.values: list[object] = []
+        self.words: Sequence[str] = ()  # of which a contact must have one, and by which the list is read
 
-    @property
-    def sql(self) -> str:
-        return " AND ".join(self.conditions)
+    def page(self, order: str, size: int) -> str:
+        """The statement; the contacts of each word are read in the order of the list, as far as the page goes."""
+        conditions = " AND ".join(self.conditions)
+        if not self.words:
+            return f"SELECT * FROM contacts WHERE {conditions} ORDER BY {order} LIMIT {size}"  # nosec B608 # conditions of this module
+        stretches = [
+            "(SELECT contacts.* FROM contact_words AS held JOIN contacts USING (owner_id, contact_id)"  # nosec B608 # as above
+            f" WHERE held.word = {self._place(word)} AND {conditions} ORDER BY held.contact_id DESC LIMIT {size})"
+            for word in self.words
+        ]
+        listed = " UNION ALL ".join(stretches)
+        return f"SELECT DISTINCT ON (contact_id) * FROM ({listed}) AS listed ORDER BY {order} LIMIT {size}"  # nosec B608 # as above
 
     def add_filter(self, wanted: ContactFilter, address: Address | None) -> None:
         if address is not None:
             self._add_address(address)
         if wanted.name is not None:
             self._add_range("name_key", fold(wanted.name))
-        for word in asked_words(wanted.text) if wanted.text is not None else ():
-            first, after = self._place(word), self._place(after_all_that_begin_with(word))
-            self.conditions.append(
-                f"contact_id IN (SELECT contact_id FROM contact_words WHERE word >= {first} AND word < {after})"  # nosec B608 # places of this query
-            )
         if wanted.blocked is not None:
             self.conditions.append(f"blocked_at IS {'NOT ' if wanted.blocked else ''}NULL")
         if wanted.opted_out is not None:
@@ -130,9 +121,20 @@ class _Query:
                 " WHERE refusing.contact_id = contacts.contact_id AND refusing.opted_out_at IS NOT NULL)"
             )
 
+    def add_word(self, asked: Asked, *, is_by_name: bool) -> None:
+        if asked.contact_ids is not None:
+            self.conditions.append(f"contacts.contact_id = ANY ({self._place(asked.contact_ids)}::bigint[])")
+        elif asked.words is not None and not self.words and not is_by_name:
+            self.words = asked.words
+        else:
+            # A scalar, because Postgres would turn EXISTS into a join that reads all who have the word.
+            which = f"word >= {self._place(asked.beginning)} AND word < {self._place(asked.end)}"
+            own = "one.contact_id = contacts.contact_id"
+            self.conditions.append(f"(SELECT true FROM contact_words AS one WHERE {own} AND {which} LIMIT 1)")  # nosec B608 # names and places of this module
+
     def add_cursor(self, cursor: str, *, is_by_name: bool) -> None:
         if not is_by_name:
-            self.conditions.append(f"contact_id < {self._place(read_cursor(cursor, _BY_AGE))}")
+            self.conditions.append(f"contacts.contact_id < {self._place(read_cursor(cursor, _BY_AGE))}")
             return
         match read_position(cursor, _BY_NAME):
             case [str() as name_key, int() as contact_id] if 0 <= contact_id < 2**63:
@@ -145,7 +147,8 @@ class _Query:
         condition = f"address = {self._place(address.value)}"
         if address.channel != "SMS":
             condition += f" AND channel = {self._place(address.channel)}"
-        self.conditions.append(f"contact_id IN (SELECT contact_id FROM contact_addresses WHERE {condition})")  # nosec B608 # names of this module
+        found = f"SELECT contact_id FROM contact_addresses WHERE {condition}"  # nosec B608 # names of this module
+        self.conditions.append(f"contacts.contact_id IN ({found})")
 
     def _add_range(self, column: str, beginning: str) -> None:
         after = after_all_that_begin_with(beginning)

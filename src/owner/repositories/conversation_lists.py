@@ -132,7 +132,9 @@ def list_statement(
         if place is None or urgency >= place.urgency
     ]
     listed = " UNION ALL ".join(branches)
-    sql = f"SELECT * FROM ({listed}) AS listed ORDER BY urgency, {by} LIMIT {size}" if branches else ""  # nosec B608 # as above
+    # Without the urgency, where it decides nothing, Postgres merges the stretches and reads of each what is shown.
+    merged = f"urgency, {by}" if query.sort is ConversationSort.PRIORITY else by
+    sql = f"SELECT * FROM ({listed}) AS listed ORDER BY {merged} LIMIT {size}" if branches else ""  # nosec B608 # as above
     return sql, statement.values
 
 

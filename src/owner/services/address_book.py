@@ -13,6 +13,7 @@ from owner.models.event import SYSTEM, Actor, NewEvent
 from owner.models.message import Message
 from owner.repositories.consents import ConsentRepository
 from owner.repositories.contact_addresses import ContactAddressRepository
+from owner.repositories.contact_words import ContactWordRepository
 from owner.repositories.contacts import ContactRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.suppressions import Suppression
@@ -138,7 +139,7 @@ async def index_contact(connection: Connection, contact: Contact) -> None:
     """Let a contact be found by what it is now."""
     addresses = await ContactAddressRepository(connection).list_by_contacts([contact.contact_id])
     words = contact.search_words([address.address for address in addresses])
-    await ContactRepository(connection).store_words(contact, words)
+    await ContactWordRepository(connection).store(contact, words)
 
 
 async def opt_out_address(

@@ -86,15 +86,14 @@ class SearchService:
         return matches, write_cursor(msg_ids[-1], _LIST) if has_next else None
 
     async def snippets(self, owner_id: int, conv_ids: Collection[int], text: str) -> Mapping[int, Snippet]:
-        """The newest message with all of the words in each of these conversations, as far as it is among the found."""
+        """The newest message with all of the words in each of these conversations, where there is one."""
         words, unfinished = searched_words(text), is_unfinished(text)
         if not words or not conv_ids:
             return {}
         async with self.database.owner(owner_id) as connection:
             repository = MessageSearchRepository(connection, owner_id)
-            found = await repository.find(words, is_unfinished=unfinished, before_id=None, limit=MOST_FOUND)
-            newest = {one.conv_id: one.msg_id for one in reversed(found) if one.conv_id in conv_ids}
-            messages = await repository.list_messages(list(newest.values()))
+            newest = await repository.find_within(conv_ids, words, is_unfinished=unfinished)
+            messages = await repository.list_messages(newest)
             candidates = {word for message in messages for word in words_of(message.content)}
             matching = await repository.matching(candidates, words, is_unfinished=unfinished)
         return {message.conv_id: snippet_of(message.content, matching) for message in messages}
