@@ -3,8 +3,8 @@
 `python benchmarks/flat.py [--messages 10000000] [--calls 20] [--home FOLDER] [--only WORD]`. Both databases are on one
 embedded Postgres, filled by `flat_data.py`; `--home` keeps them for the next run, and needs some 25 GB at ten million.
 Each call goes through the use case and the role that row level security binds, for the owner who has most and for the
-one in the middle, now in the one database, now in the other. The ratio of the medians is what counts; a page that could
-not be filled in the small database says how many rows each had.
+one in the middle, now in the one database, now in the other. The ratio of the medians is what counts. `flat_levels.py` gives
+the small database what a page of each list takes; where they still differ the table says how many rows each had.
 """
 
 import argparse
@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from flat_cases import CASES, Case, Place, find_places, level_days
+from flat_cases import CASES, Case, Place, find_places
 from flat_data import Filling, OpenServices, Size, create_database, make_tenants, url_of
+from flat_levels import level_days, level_pages
 from product import own_environment
 from rich.console import Console
 from rich.table import Table
@@ -104,6 +105,8 @@ async def measure(server: EmbeddedServer, wanted: argparse.Namespace) -> list[Ro
             owner: [find_places(server, name, services, rank=rank) for name, services in databases]
             for owner, rank in RANKS.items()
         }
+        for small, _ in places.values():
+            await level_pages(small)
         for case in CASES:
             for owner, pair in places.items():
                 if wanted.only in case.name and (owner == "most" or not case.is_for_most_only):

@@ -1,7 +1,7 @@
 """What is measured at both sizes, and where in each database it is measured."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -121,26 +121,6 @@ def find_places(server: EmbeddedServer, name: str, services: Services, *, rank: 
                 conv_id,
             ),
         )
-
-
-def level_days(server: EmbeddedServer, *, owner_ranks: Iterable[int]) -> None:
-    """Give the small database a sum for every day that the large one has one for: reports return as many rows."""
-    names = [f"Company {rank}" for rank in owner_ranks]
-    chosen = "owner_id IN (SELECT owner_id FROM owners WHERE name = ANY (%s))"
-    with (
-        psycopg.connect(url_of(server, "large", "postgres")) as large,
-        psycopg.connect(url_of(server, "small", "postgres")) as small,
-    ):
-        days = large.execute(
-            f"SELECT owner_id, kind, day, channel, label, cardinality(histogram) > 0 FROM fact_days WHERE {chosen}".encode(),
-            (names,),
-        ).fetchall()
-        with small.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO fact_days (owner_id, kind, day, channel, label, count, seconds, histogram)"
-                " VALUES (%s, %s, %s, %s, %s, 1, 1, CASE WHEN %s THEN ARRAY[0, 1] ELSE '{}' END) ON CONFLICT DO NOTHING",
-                days,
-            )
 
 
 def conversations(name: str, **wanted: Any) -> Case:
