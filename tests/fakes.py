@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from factories import some_sid
 from owner.models.enums import DeliveryStatus
+from owner.models.template import Template
 from owner.services.ports import Credentials, FetchedMedia, OutboundMessage, SentMessage
 
 
@@ -17,6 +18,8 @@ class FakeGateway:
         self.answers: list[BaseException] = []  # raised without taking the message
         self.lost_answers: list[BaseException] = []  # raised after taking the message
         self.clock_ahead = timedelta(0)  # by how much ours is before the provider's
+        self.templates: list[Template] = []
+        self.templates_asked = 0
         self.media: dict[str, FetchedMedia | Exception] = {}
 
     async def send(self, message: OutboundMessage, _credentials: Credentials) -> SentMessage:
@@ -45,6 +48,12 @@ class FakeGateway:
     async def check(self, _credentials: Credentials) -> None:
         if self.answers:
             raise self.answers.pop(0)
+
+    async def list_templates(self, _credentials: Credentials) -> Sequence[Template]:
+        self.templates_asked += 1
+        if self.answers:
+            raise self.answers.pop(0)
+        return self.templates
 
     async def fetch_media(self, url: str, _credentials: Credentials, *, max_bytes: int) -> FetchedMedia:
         del max_bytes

@@ -1,16 +1,14 @@
 """The one place that knows concrete classes: settings in, wired use cases out."""
 
-import contextlib
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from owner.db.database import Database
 from owner.integrations import late
 from owner.integrations.disk import DiskMediaStore
+from owner.integrations.key_file import own_secret_key
 from owner.integrations.twilio.breaker import AccountBreakers
 from owner.integrations.twilio.errors import explain
 from owner.integrations.twilio.file_types import sniff
@@ -76,9 +74,10 @@ from owner.services.reports import ReportService
 from owner.services.search import SearchReader, SearchService
 from owner.services.second_factor import SecondFactorCodes, SecondFactorService
 from owner.services.secret_rotation import SecretRotationService
-from owner.services.secrets_box import FernetBox, new_secret_key
+from owner.services.secrets_box import FernetBox
 from owner.services.sessions import SessionService
 from owner.services.suppressions import SuppressionList
+from owner.services.templates import TemplateService
 from owner.services.tenant_erasure import TenantErasureService
 from owner.services.tenant_export import TenantExportService
 from owner.services.tenant_import import TenantImportService
@@ -152,7 +151,7 @@ def secret_keys(settings: Settings) -> list[str]:
             "OWNER_SECRET_KEY is not set: make one with `owner secrets generate` and keep it as safe as the database.",
             field="OWNER_SECRET_KEY",
         )
-    return _own_secret_key(settings.home / "secret.key")
+    return own_secret_key(settings.home / "secret.key")
 
 
 @asynccontextmanager
@@ -236,7 +235,10 @@ def wire(
         database, clock=clock, gateway=gateway, twilio=twilio, rate=rate, breaker=AccountBreakers()
     )
     media = MediaService(database, clock=clock, gateway=gateway, twilio=twilio, store=store)
-    messages = MessageService(database, clock=clock, conversations=conversations, rate_limits=limits)
+    templates = TemplateService(database, gateway=gateway, twilio=twilio)
+    messages = MessageService(
+        database, clock=clock, conversations=conversations, rate_limits=limits, templates=templates
+    )
     delivery_statuses = DeliveryStatusService(database, clock=clock)
     event_feed = EventFeedService(database, clock=clock, readers=_event_readers(clock, courier))
     return Services(
@@ -318,6 +320,7 @@ def wire(
         secret_rotation=SecretRotationService(database, secrets_box=box),
         search=SearchService(database),
         sessions=SessionService(database, clock=clock, rate_limits=limits, codes=codes),
+        templates=templates,
         tenants=TenantService(database, clock=clock),
         tenant_erasure=TenantErasureService(database, store=store),
         tenant_export=TenantExportService(database, clock=clock, store=store),
@@ -378,20 +381,3 @@ def rate_limits(settings: Settings) -> RateLimitService:
     )
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     return RateLimitService(wanted, redis_url=redis_url)
-
-
-def _own_secret_key(path: Path) -> list[str]:
-    """The key in the data folder, made at the first start; only its user may read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        draft = path.with_suffix(f".{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(new_secret_key())
-            file.flush()
-            os.fsync(file.fileno())
-        # Linking fails where another process was first; its key is the one that counts.
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(draft)
-        draft.unlink()
-    return [path.read_text().strip()]

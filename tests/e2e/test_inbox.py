@@ -3,6 +3,7 @@
 import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ from filelock import FileLock
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from e2e.chromium import HOW, find_chromium, open_browser
-from e2e.stage import PATIENCE, Stage
+from e2e.stage import PATIENCE, Stage, eventually
 from factories import Tenant, some_number
 from owner.models.segments import count_segments
 
@@ -442,3 +443,35 @@ async def test_the_list_is_filtered(running: Stage, acme: Tenant, sit_down: SitD
 
     await expect(line_of(page, "Por WhatsApp")).to_be_visible()
     await expect(line_of(page, "Por SMS")).to_have_count(0)
+
+
+async def test_a_template_is_chosen_filled_in_and_read_before_it_is_sent(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    ana = f"whatsapp:{some_number()}"
+    status, opened = await running.ask(
+        acme, "POST", "/v1/conversations", {"channel": "WHATSAPP", "customer_address": ana}
+    )
+    assert status == HTTPStatus.CREATED
+    page = await sit_down()
+    await page.goto(f"/inbox/conversations/{opened['conv_id']}")
+
+    await page.get_by_role("link", name="Template").click()
+    window = page.get_by_role("dialog", name="Approved templates")
+    reminder = window.locator("details", has_text="appointment_reminder")
+    await reminder.locator("summary").click()
+    for name, value in {"name": "<b>Bia</b>", "day": "Friday", "hour": "10:00"}.items():
+        await reminder.locator(f"[name=value-{name}]").fill(value)
+    read = "Hello <b>Bia</b>, we expect you on Friday at 10:00."
+    await expect(reminder.locator(".message")).to_have_text(read)
+    await expect(window).not_to_contain_text("free_money")
+    assert (await Axe().run(page)).response["violations"] == []
+    await reminder.get_by_role("button", name="Send the template").click()
+
+    await expect(said(page, read)).to_be_visible()
+    await expect(window).to_be_hidden()
+    await eventually(lambda: has_arrived(running, ana, read), "the customer reads it")
+
+
+async def has_arrived(running: Stage, customer: str, text: str) -> bool:
+    return await running.phone(customer) == [text]

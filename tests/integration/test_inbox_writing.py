@@ -214,8 +214,8 @@ async def test_a_template_is_sent_when_free_text_comes_too_late(
         f"/inbox/conversations/{conv_id}/template", content_sid="HX" + "a" * 32, variables="Ana\nquinta"
     )
 
-    assert "data-template" not in before.html
-    assert "data-template" in late.html
+    assert 'class="button primary" href' not in before.html
+    assert 'class="button primary" href' in late.html
     assert refused.status == 409
     [sent] = await rows(services, acme, "SELECT * FROM messages WHERE direction = 'OUTBOUND'")
     assert sent["content_sid"] == "HX" + "a" * 32

@@ -52,6 +52,7 @@ async def limited(
         clock=services.messages.clock,
         conversations=services.conversations,
         rate_limits=rate_limits,
+        templates=services.templates,
     )
     try:
         async with calling(

@@ -14,7 +14,8 @@ from factories import Tenant, make_inbound, some_number, some_sid
 from fakes import FakeGateway
 from owner.integrations.simulator import create_simulator
 from owner.integrations.twilio.client import TwilioGateway
-from owner.integrations.twilio.setup import TwilioChannelSetup, _messaging_url
+from owner.integrations.twilio.hosts import product_url
+from owner.integrations.twilio.setup import TwilioChannelSetup
 from owner.integrations.twilio.transport import authorization
 from owner.models.conversation_dtos import ConversationClose
 from owner.models.enums import ActorKind, DeliveryStatus
@@ -543,7 +544,7 @@ async def test_a_twilio_that_is_away_is_a_problem_of_its_own() -> None:
     ],
 )
 def test_messaging_services_have_a_host_of_their_own_at_twilio_only(api_url: str, messaging_url: str) -> None:
-    assert _messaging_url(api_url) == messaging_url
+    assert product_url(api_url, "messaging") == messaging_url
 
 
 async def test_the_command_connects_again_and_renews(services: Services, acme: Tenant) -> None:

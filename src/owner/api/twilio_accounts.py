@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path
+from fastapi import status as http
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
 from owner.api.routing import Route, needs
 from owner.models.entity import LARGEST_ID, Page
 from owner.models.permissions import Permission
+from owner.models.template import TemplateResponse, TemplateStatus
 from owner.models.twilio_account import (
     AccountVerification,
     AccountVerify,
@@ -37,7 +39,7 @@ async def list_twilio_accounts(
 
 @router.post(
     "",
-    status_code=status.HTTP_201_CREATED,
+    status_code=http.HTTP_201_CREATED,
     responses=TWILIO_PROBLEMS,
     **needs(Permission.SETTINGS_WRITE, creates=True),
 )
@@ -83,9 +85,18 @@ async def verify_twilio_account(
     )
 
 
+@router.get("/{twilio_account_id}/templates", responses=TWILIO_PROBLEMS, **needs(Permission.MESSAGES_SEND))
+async def list_templates(
+    twilio_account_id: AccountId, services: UseCases, caller: Caller, status: TemplateStatus | None = None
+) -> Page[TemplateResponse]:
+    """All templates of the account at Twilio by name, on one page; up to two minutes old."""
+    found = await services.templates.list_all(caller.owner_id, twilio_account_id, status=status)
+    return Page[TemplateResponse](items=[TemplateResponse.of(one) for one in found], next_cursor=None)
+
+
 @router.delete(
     "/{twilio_account_id}",
-    status_code=status.HTTP_204_NO_CONTENT,
+    status_code=http.HTTP_204_NO_CONTENT,
     **needs(Permission.SETTINGS_WRITE),
 )
 async def disconnect_twilio_account(twilio_account_id: AccountId, services: UseCases, caller: Caller) -> None:

@@ -21,12 +21,13 @@ from owner.client.models import (
     Message,
     Note,
     Owner,
+    Template,
     TwilioAccount,
     User,
     WebhookDelivery,
     WebhookEndpoint,
 )
-from owner.client.resources import Collection, Conversations, Events
+from owner.client.resources import Collection, Conversations, Events, TwilioAccounts
 from owner.client.transport import Transport
 
 __all__ = [
@@ -43,7 +44,9 @@ __all__ = [
     "Note",
     "Owner",
     "OwnerClient",
+    "Template",
     "TwilioAccount",
+    "TwilioAccounts",
     "Unreachable",
     "User",
     "WebhookDelivery",
@@ -73,7 +76,7 @@ class OwnerClient(Transport):
         self.api_keys = Collection(self, "/v1/api-keys", ApiKey)
         self.owners = Collection(self, "/v1/owners", Owner)
         self.features = Collection(self, "/v1/features", Feature)
-        self.twilio_accounts = Collection(self, "/v1/twilio-accounts", TwilioAccount)
+        self.twilio_accounts = TwilioAccounts(self)
         self.webhook_endpoints = Collection(self, "/v1/webhook-endpoints", WebhookEndpoint)
         self.webhook_deliveries = Collection(self, "/v1/webhook-deliveries", WebhookDelivery)
 

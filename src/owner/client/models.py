@@ -145,6 +145,19 @@ class TwilioAccount(Answer):
     status_url: str
 
 
+class Template(Answer):
+    """A text that WhatsApp has been asked to approve; send it by its `content_sid`."""
+
+    content_sid: str
+    name: str
+    language: str
+    status: str
+    body: str
+    variables: list[str]
+    examples: dict[str, str]
+    buttons: list[str]
+
+
 class WebhookEndpoint(Answer):
     """Where events are delivered to; `secret` is shown when it is made or rotated."""
 

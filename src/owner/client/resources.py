@@ -10,6 +10,8 @@ from owner.client.models import (
     Label,
     Message,
     Note,
+    Template,
+    TwilioAccount,
 )
 from owner.client.transport import Transport
 
@@ -121,3 +123,16 @@ class Events(Collection[Event]):
                 elif not line and data:
                     yield event_id, Event.model_validate_json(data)
                     data = ""
+
+
+class TwilioAccounts(Collection[TwilioAccount]):
+    """Accounts at Twilio, and the templates that each has there."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport, "/v1/twilio-accounts", TwilioAccount)
+
+    async def templates(self, twilio_account_id: int, *, status: str | None = None) -> list[Template]:
+        """By name; those with a `status` such as `APPROVED` only."""
+        path = f"{self.path}/{twilio_account_id}/templates"
+        page = await self.transport.call("GET", path, query={"status": status})
+        return [Template.model_validate(item) for item in page["items"]]

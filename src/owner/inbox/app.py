@@ -12,7 +12,18 @@ from starlette.types import Scope
 
 from owner.api.app import create_api
 from owner.api.shutdown import Draining
-from owner.inbox import bulk, canned, conversation_work, conversations, doors, files, live, overview, presence
+from owner.inbox import (
+    approved,
+    bulk,
+    canned,
+    conversation_work,
+    conversations,
+    doors,
+    files,
+    live,
+    overview,
+    presence,
+)
 from owner.inbox.rendering import STATIC, STATIC_URL
 from owner.inbox.settings import (
     account,
@@ -50,6 +61,7 @@ PAGES: Final = (
     doors,
     conversations,
     conversation_work,
+    approved,
     bulk,
     canned,
     files,

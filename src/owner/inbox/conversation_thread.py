@@ -110,6 +110,10 @@ class ConversationPane(Page):
         return self.conversation.closed_at is None
 
     @property
+    def takes_templates(self) -> bool:
+        return self.conversation.channel in WINDOWED_CHANNELS and not self.is_opted_out
+
+    @property
     def is_window_closed(self) -> bool:
         """Whether only templates may be sent."""
         closes_at = self.conversation.reply_window_closes_at

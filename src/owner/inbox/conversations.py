@@ -111,23 +111,6 @@ async def write(
     return await done(request, services, person, conv_id)
 
 
-@router.post("/{conv_id:int}/template", **needs(Permission.MESSAGES_SEND))
-async def send_template(
-    request: Request,
-    services: UseCases,
-    person: Person,
-    conv_id: ConvId,
-    *,
-    content_sid: Annotated[str, Form(max_length=40)],
-    variables: Annotated[str, Form(max_length=10_000)] = "",
-) -> Response:
-    """What the channel takes when free text is too late; its variables are numbered by their lines."""
-    numbered = {str(number): line for number, line in enumerate(variables.splitlines(), 1)}
-    create = said(MessageCreate, content_sid=content_sid.strip(), content_variables=numbered or None)
-    await services.messages.send_as(person.caller, conv_id, create)
-    return await done(request, services, person, conv_id)
-
-
 async def load_page(
     services: Services,
     person: Signed,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
@@ -55,6 +55,13 @@ class Voice:
     def since(self, moment: datetime, now: datetime) -> str:
         """How long ago, in a word or two."""
         return format_timedelta(now - moment, threshold=1, format="short", locale=self.locale)
+
+    def language_name(self, tag: str) -> str:
+        """A language as people call it; the tag itself where it is none that we know."""
+        try:
+            return Locale.parse(tag.replace("-", "_")).get_display_name(self.locale) or tag
+        except (ValueError, UnknownLocaleError):
+            return tag
 
     def short_day(self, day: date) -> str:
         return format_date(day, format="medium", locale=self.locale)

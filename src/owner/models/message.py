@@ -96,6 +96,11 @@ class Message(Entity):
         self.advance(status, at=at)
         self.updated_at = at
 
+    def learn_text(self, text: str) -> None:
+        """What the provider made of a template whose text was not known when it was queued."""
+        if self.content_sid is not None and not self.content:
+            self.content = storable(text)[0]
+
     def fail(self, *, at: datetime, error_code: int | None, error_message: str) -> None:
         """It was not sent and never will be."""
         self.claimed_until = self.unconfirmed_at = self.next_attempt_at = None

@@ -54,6 +54,7 @@ from owner.services.search import SearchService
 from owner.services.second_factor import SecondFactorService
 from owner.services.secret_rotation import SecretRotationService
 from owner.services.sessions import SessionService
+from owner.services.templates import TemplateService
 from owner.services.tenant_erasure import TenantErasureService
 from owner.services.tenant_export import TenantExportService
 from owner.services.tenant_import import TenantImportService
@@ -126,6 +127,7 @@ class Services:
     secret_rotation: SecretRotationService
     search: SearchService
     sessions: SessionService
+    templates: TemplateService
     tenant_erasure: TenantErasureService
     tenant_export: TenantExportService
     tenant_import: TenantImportService

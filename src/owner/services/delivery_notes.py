@@ -59,6 +59,7 @@ class DeliveryNotes:
     ) -> None:
         # A status callback may have told us the SID before the provider's own answer did.
         if message.provider_sid is None:
+            message.learn_text(sent.body)
             message.confirm(sent.provider_sid, sent.status, at=self.clock.now())
             await MessageRepository(connection).save(message)
             await _record(connection, message, "message.accepted")

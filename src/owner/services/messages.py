@@ -21,6 +21,7 @@ from owner.services.conversations import ConversationService
 from owner.services.message_send import queue_message
 from owner.services.ports import Clock
 from owner.services.rate_limits import RateLimitService
+from owner.services.templates import TemplateService
 
 Also: TypeAlias = Callable[[Connection, Conversation, Message], Awaitable[Message]]
 """What else belongs to a message, done in its transaction."""
@@ -36,11 +37,13 @@ class MessageService:
         clock: Clock,
         conversations: ConversationService,
         rate_limits: RateLimitService,
+        templates: TemplateService,
     ) -> None:
         self.database = database
         self.clock = clock
         self.conversations = conversations
         self.rate_limits = rate_limits
+        self.templates = templates
 
     async def send_as(
         self, caller: Principal, conv_id: int, create: MessageCreate, *, also: Also | None = None
@@ -59,6 +62,8 @@ class MessageService:
             NewerMessage: something was said that the writer did not know of.
             RateLimited: the owner has sent as much as it may in a day.
         """
+        if create.content_sid is not None:
+            create = await self._with_text(owner_id, conv_id, create, create.content_sid)
         async with self.conversations.locked(owner_id, conv_id) as (connection, conversation):
             conversation.refuse_if_closed()
             await _refuse_if_newer(connection, conv_id, create.expected_last_msg_id)
@@ -71,6 +76,14 @@ class MessageService:
             # Last, so that what was refused for another reason is not counted.
             await self.rate_limits.count_message(owner_id)
         return message
+
+    async def _with_text(
+        self, owner_id: int, conv_id: int, create: MessageCreate, content_sid: str
+    ) -> MessageCreate:
+        """What the customer will read stands in the thread; where nobody knows it now, the provider's answer tells."""
+        values = create.content_variables or {}
+        text = await self.templates.text_of(owner_id, conv_id, content_sid, values)
+        return create.model_copy(update={"content": text})
 
     async def get(self, owner_id: int, conv_id: int, msg_id: int) -> tuple[Message, list[Media]]:
         """One message of a conversation, and its files."""

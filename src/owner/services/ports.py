@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from owner.models.enums import DeliveryStatus
 from owner.models.message import InboundMessage, StatusCallback
+from owner.models.template import Template
 from owner.models.webhook_delivery import WebhookAnswer
 
 
@@ -92,6 +93,14 @@ class MessageGateway(Protocol):
 
     async def check(self, credentials: Credentials) -> None:
         """Raise `ProviderError` unless the credentials open the account."""
+
+    async def list_templates(self, credentials: Credentials) -> Sequence[Template]:
+        """Every template of the account, approved or not.
+
+        Raises:
+            ProviderError: the provider refused to tell.
+            OutcomeUnknown: no answer came.
+        """
 
     async def fetch_media(self, url: str, credentials: Credentials, *, max_bytes: int) -> FetchedMedia:
         """Download a file; the credentials stay with the provider's own host.

@@ -188,16 +188,38 @@ function noteTyping() {
   if (typedAt - toldTypingAt > 4000) beThere();
 }
 
-// ---- Templates that were sent from this browser are offered again.
+// ---- Templates: chosen in a window, their text with the values as they are typed; SIDs sent by hand are offered again.
+const sheet = () => document.getElementById("templates");
 const SIDS = "templates";
 const sids = () => JSON.parse(localStorage.getItem(SIDS) ?? "[]");
 document.addEventListener("submit", (event) => {
-  if (!event.target.matches("[data-template]")) return;
+  if (!event.target.matches(".by-hand [data-template]")) return;
   const { value } = event.target.elements.content_sid;
   localStorage.setItem(SIDS, JSON.stringify([value, ...sids().filter((sid) => sid !== value)].slice(0, 20)));
 });
-const offerTemplates = () => document.getElementById("templates")?.replaceChildren(...sids().map((sid) => new Option(sid, sid)));
-
+const offerTemplates = () => document.getElementById("sids")?.replaceChildren(...sids().map((sid) => new Option(sid, sid)));
+function fillPlaces({ form: filled, name, value }) {
+  for (const place of filled.querySelectorAll("[data-place]")) {
+    if (`value-${place.dataset.place}` === name) place.textContent = value || `{{${place.dataset.place}}}`;
+  }
+}
+function filterTemplates(words) {
+  const all = [...document.querySelectorAll(".approved > details:not(.by-hand)")];
+  for (const one of all) one.hidden = !one.querySelector("summary").textContent.toLowerCase().includes(words.trim().toLowerCase());
+  document.querySelector("[data-no-template]").hidden = all.some((one) => !one.hidden);
+}
+document.addEventListener("input", (event) => {
+  if (event.target.matches("[data-template-filter]")) filterTemplates(event.target.value);
+  else if (event.target.form?.matches("[data-template]")) fillPlaces(event.target);
+});
+function putAway() {
+  sheet()?.close();
+  sheet()?.replaceChildren();
+}
+document.addEventListener("close", (event) => { if (event.target === sheet()) putAway(); }, true);
+document.addEventListener("toggle", (event) => {
+  if (event.target.open && event.target.matches?.(".approved > details")) event.target.querySelector("input:not([type=hidden])")?.focus();
+}, true);
 function refresh() {
   offerTemplates();
   restoreDraft();
@@ -220,6 +242,7 @@ document.addEventListener("change", (event) => {
 });
 let conversation = null;
 document.addEventListener("htmx:after:swap", () => {
+  if (sheet()?.childElementCount && !sheet().open) sheet().showModal();
   refresh();
   const open = document.getElementById("conversation")?.dataset.convId;
   if (open !== conversation) beThere();
@@ -227,6 +250,7 @@ document.addEventListener("htmx:after:swap", () => {
 });
 document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;
+  if (ctx.sourceElement?.matches?.("[data-template]")) putAway();
   if (!ctx.sourceElement?.matches?.("[data-composer]")) return;
   if (ctx.response?.status === 409) document.body.dispatchEvent(new CustomEvent("conversation-changed")); // shows what is new
   if (ctx.response?.status !== 200) return;

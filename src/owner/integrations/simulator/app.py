@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from owner.integrations.simulator import accounts, control, media, messages, page
+from owner.integrations.simulator import accounts, contents, control, media, messages, page
 from owner.integrations.simulator.callbacks import Carrier
 from owner.integrations.simulator.context import RAW_SEND, World, not_found
 from owner.integrations.simulator.errors import TwilioError
@@ -44,6 +44,9 @@ ROUTES = [
     Route(NUMBER, accounts.update_number, methods=["POST"]),
     Route(SERVICE, accounts.fetch_service),
     Route(SERVICE, accounts.update_service, methods=["POST"]),
+    Route("/v1/ContentAndApprovals", contents.list_contents),
+    Route("/v1/Content", contents.list_contents),
+    Route("/v1/Content/{content_sid}", contents.fetch_content),
     Route(f"{ACCOUNT}.json", accounts.fetch_account),
     Route("/simulator/accounts", control.register_account, methods=["POST"]),
     Route("/simulator/phones/{address}/messages", control.write, methods=["POST"]),

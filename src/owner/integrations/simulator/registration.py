@@ -4,19 +4,28 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, field_validator
 
-from owner.integrations.simulator.store import Account, Number
+from owner.integrations.simulator.store import Account, Number, Template
 from owner.integrations.simulator.writing import Button
 
 HTTP_URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 
 
-class Template(BaseModel):
-    """An approved template with quick replies."""
+class TemplateSettings(BaseModel):
+    """A template as WhatsApp sees it; a mere text is an approved one."""
 
     model_config = ConfigDict(extra="forbid")
 
     body: str
+    name: str = ""
+    language: str = "pt_BR"
+    status: str = "approved"
+    category: str = "UTILITY"
+    rejection_reason: str = ""
+    examples: dict[str, str] = Field(default_factory=dict)
     buttons: list[Button] = Field(default_factory=list)
+
+    def template(self) -> Template:
+        return Template(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class Registration(BaseModel):
@@ -31,7 +40,9 @@ class Registration(BaseModel):
     inbound_url: str | None = None
     messaging_service_sid: str | None = None
     advanced_opt_out: bool = False
-    templates: dict[str, str | Template] = Field(default_factory=dict)  # by ContentSid; texts have {{1}}
+    templates: dict[str, str | TemplateSettings] = Field(
+        default_factory=dict
+    )  # by ContentSid; texts have {{1}}
 
     @field_validator("inbound_url")
     @classmethod
@@ -52,9 +63,7 @@ class Registration(BaseModel):
             advanced_opt_out=self.advanced_opt_out,
             numbers={address: Number(address) for address in self.numbers},
             templates={
-                sid: given if isinstance(given, str) else given.body for sid, given in self.templates.items()
-            },
-            buttons={
-                sid: given.buttons for sid, given in self.templates.items() if isinstance(given, Template)
+                sid: Template(given) if isinstance(given, str) else given.template()
+                for sid, given in self.templates.items()
             },
         )

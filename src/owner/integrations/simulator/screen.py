@@ -13,6 +13,7 @@ import phonenumbers
 
 from owner.integrations.simulator.addresses import channel_of, number_of
 from owner.integrations.simulator.callbacks import FAILURES
+from owner.integrations.simulator.contents import templates_of
 from owner.integrations.simulator.context import World
 from owner.integrations.simulator.errors import delivery_sentence
 from owner.integrations.simulator.store import Media, Message
@@ -146,7 +147,8 @@ def _bubble(world: World, message: Message) -> Bubble:
     if message.direction == "inbound":
         return _written(message, files)
     account = world.store.accounts.get(message.account_sid)
-    buttons = account.buttons.get(message.content_sid or "", []) if account else []
+    template = templates_of(account).get(message.content_sid or "") if account else None
+    buttons = template.buttons if template else ()
     if message.status in FAILURES:
         reason = BY_ERROR.get(message.error_code or 0) or _told_by_twilio(message.error_code)
         state = _("Never arrived")

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from owner.integrations.simulator.addresses import channel_of, is_reachable
+from owner.integrations.simulator.contents import templates_of
 from owner.integrations.simulator.context import (
     Form,
     World,
@@ -123,12 +124,15 @@ def _check_content(form: Form) -> None:
 
 
 def _render_template(account: Account, form: Form) -> str:
-    template = account.templates.get(form["ContentSid"], "")
+    template = templates_of(account).get(form["ContentSid"])
+    if template is None:
+        return ""
     try:
-        variables = json.loads(form["ContentVariables"] or "{}")
+        given = json.loads(form["ContentVariables"] or "{}")
     except ValueError:
-        variables = {}
-    return re.sub(r"{{(\w+)}}", lambda match: str(variables.get(match[1], match[0])), template)
+        given = {}
+    values = {**template.examples, **(given if isinstance(given, dict) else {})}
+    return re.sub(r"{{(\w+)}}", lambda match: str(values.get(match[1], match[0])), template.body)
 
 
 def _delivery_error(store: Store, message: Message, fault: Fault | None) -> int | None:

@@ -1,7 +1,7 @@
 """What the simulated Twilio remembers, in memory: accounts, messages, media, opt-outs and windows."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -39,6 +39,20 @@ class Service:
     use_inbound_webhook_on_number: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with `{{1}}` or `{{name}}` where values go; the examples take the place of values that are missing."""
+
+    body: str
+    name: str = ""
+    language: str = "pt_BR"
+    status: str = "approved"  # in Twilio's words
+    category: str = "UTILITY"
+    rejection_reason: str = ""
+    examples: Mapping[str, str] = field(default_factory=dict)
+    buttons: Sequence[Button] = ()
+
+
 @dataclass(slots=True)
 class Account:
     sid: str
@@ -50,8 +64,7 @@ class Account:
     service: Service | None = None
     advanced_opt_out: bool = False
     numbers: dict[str, Number] = field(default_factory=dict)
-    templates: dict[str, str] = field(default_factory=dict)
-    buttons: dict[str, list[Button]] = field(default_factory=dict)  # by template
+    templates: dict[str, Template] = field(default_factory=dict)  # by ContentSid
 
     def __post_init__(self) -> None:
         if self.messaging_service_sid and self.service is None:

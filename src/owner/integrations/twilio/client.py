@@ -13,9 +13,11 @@ from owner.integrations.twilio import errors
 from owner.integrations.twilio.calls import TWILIO, VERSION, Pairs, TwilioCalls, moment, next_path
 from owner.integrations.twilio.media import MediaFetcher
 from owner.integrations.twilio.statuses import delivery_status
+from owner.integrations.twilio.templates import TemplateReader
 from owner.integrations.twilio.transport import Reach
 from owner.models.enums import DeliveryStatus
 from owner.models.errors import OutcomeUnknown
+from owner.models.template import Template
 from owner.services.ports import Clock, Credentials, FetchedMedia, OutboundMessage, SentMessage
 
 _PAGE_SIZE: Final = 100
@@ -39,6 +41,7 @@ class TwilioGateway:
     ) -> None:
         self._api_url = api_url.rstrip("/")
         self._calls = TwilioCalls(session_factory, timeout=timeout, clock=clock)
+        self._templates = TemplateReader(self._calls, self._api_url)
         self._timeout = timeout
         self._media = MediaFetcher(Reach(URL(self._api_url)), timeout=timeout, total=_MEDIA_TIME * timeout)
 
@@ -79,6 +82,9 @@ class TwilioGateway:
             raise OutcomeUnknown(http_status=answer.status)
         if answer.content.get("status", _ACTIVE) != _ACTIVE:
             raise errors.provider_error(errors.FORBIDDEN, {"code": errors.ACCOUNT_SUSPENDED})
+
+    async def list_templates(self, credentials: Credentials) -> Sequence[Template]:
+        return await self._templates.list_all(credentials)
 
     async def fetch_media(self, url: str, credentials: Credentials, *, max_bytes: int) -> FetchedMedia:
         return await self._media.fetch(url, credentials, max_bytes=max_bytes)

@@ -5,15 +5,11 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
-from yarl import URL
-
 from owner.integrations.twilio.calls import TWILIO, VERSION, TwilioCalls, next_path
+from owner.integrations.twilio.hosts import product_url
 from owner.models.errors import OutcomeUnknown, ProviderError
 from owner.services.ports import Credentials, ProviderWebhook
 
-_API: Final = "api."
-_MESSAGING: Final = "messaging."
-_TWILIO: Final = ".twilio.com"
 _PAGE_SIZE: Final = 1_000
 _MAXIMUM_PAGES: Final = 20
 
@@ -23,7 +19,7 @@ class TwilioChannelSetup:
 
     def __init__(self, api_url: str = TWILIO, *, timeout: float = 10.0) -> None:
         self._api_url = api_url.rstrip("/")
-        self._messaging_url = _messaging_url(self._api_url)
+        self._messaging_url = product_url(self._api_url, "messaging")
         self._calls = TwilioCalls(timeout=timeout)
 
     async def list_number_webhooks(self, credentials: Credentials) -> Sequence[ProviderWebhook]:
@@ -78,14 +74,6 @@ class TwilioChannelSetup:
 
     def _service(self, service_sid: str) -> str:
         return f"{self._messaging_url}/v1/Services/{quote(service_sid, safe='')}"
-
-
-def _messaging_url(api_url: str) -> str:
-    """Twilio has a host for each product, also in each region; a stand-in has one for all."""
-    host = URL(api_url).host or ""
-    if not (host.startswith(_API) and host.endswith(_TWILIO)):
-        return api_url
-    return str(URL(api_url).with_host(host.replace(_API, _MESSAGING, 1))).rstrip("/")
 
 
 def _number_webhook(item: Mapping[str, Any]) -> ProviderWebhook:
