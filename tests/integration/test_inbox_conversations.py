@@ -12,6 +12,7 @@ from owner.services.catalog import Services
 from reading import rows
 from visiting import PASSWORD, visiting
 
+HUGE = str(10**30)
 EVIL = '<script>alert("x")</script>'
 
 
@@ -53,6 +54,37 @@ async def test_an_answer_is_queued_and_shown(services: Services, browser: Browse
     assert "Olá, Ana!" in page.text
     [sent] = await rows(services, acme, "SELECT content FROM messages WHERE direction = 'OUTBOUND'")
     assert sent["content"] == "Olá, Ana!"
+
+
+@pytest.mark.parametrize(
+    ("button", "fields"),
+    [
+        ("labels", {"label_id": HUGE, "then": "on"}),
+        ("assign", {"assignee": HUGE[:20]}),
+        ("extend", {"minutes": HUGE}),
+        ("messages", {"content": "Oi", "expected_last_msg_id": HUGE}),
+        ("messages", {"content": "\0"}),
+        ("messages", {"content": "\0", "kind": "note"}),
+        ("close", {"reason": "\0"}),
+        ("template", {"content_sid": "\0", "variables": "\0"}),
+    ],
+)
+async def test_what_no_page_of_ours_sends_is_refused_with_a_page(
+    services: Services, browser: Browser, acme: Tenant, button: str, fields: dict[str, Any]
+) -> None:
+    conv_id = await some_conversation(services, acme)
+    await browser.get(f"/inbox/conversations/{conv_id}")
+
+    page = await browser.post(f"/inbox/conversations/{conv_id}/{button}", **fields)
+
+    assert page.status == 422
+
+
+@pytest.mark.parametrize("asked", ["q=%00", "label=%00", "cursor=%00", "shown=1e9", "view=%ff", "q=%ff"])
+async def test_whatever_the_address_bar_asks_for_is_answered_or_refused(browser: Browser, asked: str) -> None:
+    for page in ("conversations", "conversations/list", "overview", "settings/people"):
+        answer = await browser.get(f"/inbox/{page}?{asked}")
+        assert answer.status in {200, 400, 422}
 
 
 async def test_a_note_is_for_colleagues_only(services: Services, browser: Browser, acme: Tenant) -> None:

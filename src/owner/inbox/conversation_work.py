@@ -18,6 +18,7 @@ from owner.models.conversation_dtos import (
     ConversationUndoClose,
     ConversationUpdate,
 )
+from owner.models.entity import LARGEST_ID
 from owner.models.enums import Handler, Priority
 from owner.models.permissions import Permission
 
@@ -55,7 +56,7 @@ async def hand_off(
 async def close(
     request: Request, services: UseCases, person: Person, conv_id: ConvId, reason: Reason = ""
 ) -> Response:
-    await services.conversations.close_as(person.caller, conv_id, ConversationClose(reason=reason or None))
+    await services.conversations.close_as(person.caller, conv_id, said(ConversationClose, reason=reason or None))
     return await done(request, services, person, conv_id)
 
 
@@ -99,7 +100,7 @@ async def label(
     person: Person,
     conv_id: ConvId,
     *,
-    label_id: Annotated[int, Form(ge=1)],
+    label_id: Annotated[int, Form(ge=1, le=LARGEST_ID)],
     then: Annotated[Literal["on", "off"], Form()],
 ) -> Response:
     change = services.labels.put_on if then == "on" else services.labels.take_off
