@@ -154,5 +154,5 @@ async def load_pane(services: Services, person: Signed, conv_id: int) -> Convers
         [one for one in earlier.items if one.conv_id != conv_id][:EARLIER],
         await load_choices(services, person),
         services.presence.others(caller, conv_id),
-        services.inbound.clock.now(),
+        services.conversations.clock.now(),
     )

@@ -1,5 +1,6 @@
 """Who else looks at a conversation or writes in it: told from process to process, stored nowhere."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from owner.models.principal import Principal
 from owner.services.ports import Clock
 
 CHANNEL: Final = "owner_presence"
+_WORDS: Final = re.compile(r"(\d+) (\d+) (\d+) ([01])", re.ASCII)  # owner, conversation, user, typing
 KEPT_FOR: Final = timedelta(seconds=12)  # pages say every five that somebody is there
 
 
@@ -49,12 +51,10 @@ class PresenceService:
         return [one for one in there if one.user_id != caller.user_id and one.until > now]
 
     def _hear(self, words: str) -> None:
-        numbers = words.split(" ")
-        if len(numbers) != len(["owner", "conversation", "user", "typing"]) or not all(
-            map(str.isdecimal, numbers)
-        ):
+        said = _WORDS.fullmatch(words)
+        if said is None:
             return
-        owner_id, conv_id, user_id, typing = map(int, numbers)
+        owner_id, conv_id, user_id, typing = map(int, said.groups())
         now = self.clock.now()
         self._present[owner_id, conv_id][user_id] = Present(user_id, bool(typing), now + KEPT_FOR)
         if self._swept_at + KEPT_FOR < now:
