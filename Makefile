@@ -1,7 +1,8 @@
 # `make help` lists the targets. A fresh machine needs Python 3.11 or newer and make, nothing else.
 
 PYTHON  ?= python3
-WORKERS ?= auto
+# One more than there are processors: a third of their time tests wait for a clock or another process.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 ARGS    ?=
 TESTS   ?=
 
@@ -36,6 +37,9 @@ BANDIT = $(BIN)/bandit -q -r src -c pyproject.toml
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(ARGS)
 
+# Files are taken as they are named: e2e comes first, because the longest ones at the end would run alone.
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test test-all audit chaos bench bench-ingest bench-flat bench-pages bench-sending bench-jobs bench-live bench-start bench-closure screenshots format lock wording clean
 
@@ -55,10 +59,10 @@ check: $(DEV_READY) ## Formatting, lint, security, types and import contracts.
 	$(BIN)/lint-imports
 
 test: check ## What CI runs: check and all tests but the slow ones (TESTS=path, WORKERS=n).
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS) $(TESTS)
+	$(PYTEST) -m "not slow" $(ARGS) $(TESTS)
 
 test-all: check ## As test, with the long runs.
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS) $(TESTS)
+	$(PYTEST) $(ARGS) $(TESTS)
 
 chaos: $(DEV_READY) ## Kill, cut and pause everything under load, then check the books (ARGS="--seconds 600 --seed 42").
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

@@ -56,7 +56,9 @@ async def hand_off(
 async def close(
     request: Request, services: UseCases, person: Person, conv_id: ConvId, reason: Reason = ""
 ) -> Response:
-    await services.conversations.close_as(person.caller, conv_id, said(ConversationClose, reason=reason or None))
+    await services.conversations.close_as(
+        person.caller, conv_id, said(ConversationClose, reason=reason or None)
+    )
     return await done(request, services, person, conv_id)
 
 
