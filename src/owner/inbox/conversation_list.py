@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -92,6 +93,7 @@ class ConversationList(Page):
     wish: ListWish
     items: Sequence[ListItem]
     next_cursor: str | None
+    now: datetime
     selected: int | None = None
     told: Told | None = None
 
@@ -125,4 +127,4 @@ async def load_list(
     items = [
         ListItem(one, previews.get(one.conv_id, Preview(None)), hits.get(one.conv_id)) for one in shown.items
     ]
-    return ConversationList(wish, items, shown.next_cursor, selected, told)
+    return ConversationList(wish, items, shown.next_cursor, services.inbound.clock.now(), selected, told)

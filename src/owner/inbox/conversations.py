@@ -25,6 +25,7 @@ from owner.models.event import EVENT_TYPES
 from owner.models.message import MessageCreate
 from owner.models.note import NoteCreate
 from owner.models.permissions import Permission
+from owner.repositories.event_pages import write_feed_cursor
 from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox/conversations", route_class=PageRoute)
@@ -39,6 +40,7 @@ class ConversationsPage(Page):
     template: ClassVar = "conversations.html"
     list: ConversationList
     choices: Choices
+    since: str  # where its stream begins
     pane: ConversationPane | None = None
 
     @property
@@ -70,10 +72,9 @@ async def show_file(
 async def show_conversation(
     request: Request, services: UseCases, person: Person, conv_id: ConvId, wish: Wish
 ) -> Response:
-    pane = await load_pane(services, person, conv_id)
     if is_partial(request):
-        return show(request, pane)
-    return show(request, await load_page(services, person, wish, pane=pane))
+        return show(request, await load_pane(services, person, conv_id))
+    return show(request, await load_page(services, person, wish, conv_id=conv_id))
 
 
 @router.get("/{conv_id:int}/older", **needs(Permission.CONVERSATIONS_READ))
@@ -116,13 +117,14 @@ async def load_page(
     person: Signed,
     wish: ListWish,
     *,
-    pane: ConversationPane | None = None,
+    conv_id: int | None = None,
     told: Told | None = None,
 ) -> ConversationsPage:
-    selected = pane.conversation.conv_id if pane else None
-    shown = await load_list(services, person, wish, selected=selected, told=told)
+    since = write_feed_cursor(await services.event_streams.now())  # before anything else is read
+    pane = await load_pane(services, person, conv_id) if conv_id else None
+    shown = await load_list(services, person, wish, selected=conv_id, told=told)
     choices = pane.choices if pane else await load_choices(services, person)
-    return ConversationsPage(shown, choices, pane)
+    return ConversationsPage(shown, choices, since, pane)
 
 
 async def done(request: Request, services: UseCases, person: Person, conv_id: int) -> Response:

@@ -15,6 +15,7 @@ from owner.wording import LOCALES, TAGS, translations
 
 FOLDER: Final = Path(__file__).parent
 
+MEGABYTE: Final = 1_000_000
 CHANNEL_NAMES: Final = {Channel.WHATSAPP: "WhatsApp", Channel.MESSENGER: "Messenger"}
 
 
@@ -49,6 +50,16 @@ class Voice:
     def time(self, moment: datetime) -> str:
         return format_time(moment.astimezone(self.time_zone), format="short", locale=self.locale)
 
+    def minute(self, moment: datetime) -> str:
+        return format_datetime(moment, format="short", tzinfo=self.time_zone, locale=self.locale)
+
+    def time_or_day(self, moment: datetime, now: datetime) -> str:
+        """The time of what was today, the day of what was before."""
+        day = moment.astimezone(self.time_zone).date()
+        if day == now.astimezone(self.time_zone).date():
+            return self.time(moment)
+        return format_date(day, format="short", locale=self.locale)
+
     def moment(self, moment: datetime) -> str:
         return format_datetime(moment, format="medium", tzinfo=self.time_zone, locale=self.locale)
 
@@ -68,6 +79,12 @@ class Voice:
 
     def number(self, value: float) -> str:
         return format_decimal(value, locale=self.locale)
+
+    def size(self, octets: int) -> str:
+        """Of a file."""
+        if octets < MEGABYTE:
+            return f"{self.number(max(1, octets // 1000))} kB"
+        return f"{self.number(round(octets / MEGABYTE, 1))} MB"
 
     def percent(self, share: float) -> str:
         return format_percent(share, locale=self.locale)

@@ -105,7 +105,7 @@ class EventStreamService:
         channel.listeners.add(listener)
         LISTENERS.inc()
         try:
-            now = await self._now()
+            now = await self.now()
             listener.position = now if after is None else after.seen_from(now)
             if channel.position is None:
                 channel.position = now
@@ -122,6 +122,11 @@ class EventStreamService:
                 self._hub.cancel()
                 self._hub = None
 
+    async def now(self) -> FeedPosition:
+        """Where the feed ends: what is read after this, and heard from here on, has no gap."""
+        async with self._reads, self.database.system() as connection:
+            return await EventRepository(connection).newest_position()
+
     def end(self) -> None:
         """Let every stream end now, so that the process can."""
         self.is_ended = True
@@ -136,10 +141,6 @@ class EventStreamService:
             StreamedEvent(event.position, event.type, event.conv_id, shown(event).model_dump_json())
             for event in events
         ]
-
-    async def _now(self) -> FeedPosition:
-        async with self._reads, self.database.system() as connection:
-            return await EventRepository(connection).newest_position()
 
     def _start(self, owner_id: int) -> None:
         """Have the owner looked at once: since its place was asked for, a look may have passed it over."""

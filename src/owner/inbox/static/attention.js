@@ -16,9 +16,19 @@ for (const box of document.querySelectorAll("[data-switch]")) {
   });
 }
 
+// Browsers let a page sound only once somebody has touched it.
 let audio = null;
-function ring() {
+function wake() {
+  if (!isOn("sound")) return;
   audio ??= new AudioContext();
+  audio.resume();
+}
+for (const touch of ["pointerdown", "keydown"]) document.addEventListener(touch, wake);
+
+async function ring() {
+  wake();
+  await Promise.race([audio.resume(), new Promise((over) => { setTimeout(over, 500); })]);
+  if (audio.state !== "running") return;
   const tone = audio.createOscillator();
   const loudness = audio.createGain();
   tone.frequency.setValueAtTime(660, audio.currentTime);
@@ -30,13 +40,25 @@ function ring() {
   tone.stop(audio.currentTime + 0.45);
 }
 
+// Of several tabs one calls, and none where another shows the conversation.
+const tabs = new BroadcastChannel("attention");
+const waiting = new Map();
 let rang = 0;
+tabs.onmessage = ({ data: convId }) => { clearTimeout(waiting.get(convId)); };
 document.body.addEventListener("customer-wrote", ({ detail: convId }) => {
   const isRead = document.visibilityState === "visible" && document.getElementById("conversation")?.dataset.convId === convId;
-  if (isRead || Date.now() - rang < 3000) return;
+  if (isRead) return tabs.postMessage(convId);
+  clearTimeout(waiting.get(convId));
+  waiting.set(convId, setTimeout(call, 400 + 200 * Math.random(), convId));
+});
+function call(convId) {
+  tabs.postMessage(convId);
+  if (Date.now() - rang < 3000) return;
   rang = Date.now();
   if (isOn("sound")) ring();
-  if (!isOn("desktop") || document.visibilityState === "visible" || Notification.permission !== "granted") return;
-  const notice = new Notification(document.body.dataset.wrote, { tag: `conversation-${convId}` });
+  if (!isOn("desktop") || Notification.permission !== "granted") return;
+  if (document.visibilityState === "visible" && document.hasFocus()) return;
+  const who = document.querySelector(`#line-${convId} .line-name`)?.textContent;
+  const notice = new Notification(document.body.dataset.wrote, { body: who ?? "", tag: `conversation-${convId}`, icon: document.querySelector("link[rel=icon]").href });
   notice.onclick = () => { window.focus(); location.assign(`/inbox/conversations/${convId}`); };
-});
+}

@@ -16,7 +16,9 @@ function soon(name) {
 }
 
 const TYPES = body.dataset.eventTypes?.split(" ") ?? [];
+let place = body.dataset.since; // what the page shows already
 function hear(event) {
+  place = event.lastEventId;
   const { conv_id: convId } = JSON.parse(event.data);
   soon("conversations-changed");
   if (event.type === "message.received") body.dispatchEvent(new CustomEvent("customer-wrote", { detail: String(convId) }));
@@ -27,12 +29,12 @@ const live = document.getElementById("live");
 const clock = (moment) => moment.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 let awaySince = null;
 function follow() {
-  const source = new EventSource("/inbox/live");
+  const source = new EventSource(`/inbox/live?last_event_id=${encodeURIComponent(place)}`);
   source.onopen = () => {
-    // What happened between the page, or the stream before, and this one was told to nobody.
+    if (!awaySince) return;
+    // The stream goes on where it ended; what no event tells, such as a countdown, is asked for too.
     soon("conversations-changed");
     soon("conversation-changed");
-    if (!awaySince) return;
     live.textContent = live.dataset.back.replace("{from}", clock(awaySince)).replace("{to}", clock(new Date()));
     live.classList.add("back");
     setTimeout(() => { if (!awaySince) live.hidden = true; }, 15000);
@@ -59,6 +61,8 @@ document.addEventListener("scroll", (event) => {
   if (event.target === thread()) isAtEnd = event.target.scrollHeight - event.target.scrollTop - event.target.clientHeight < 60;
 }, true);
 document.addEventListener("htmx:after:swap", () => { if (isAtEnd) toEnd(); mark(); });
+// A picture or a film has its height only once it is there.
+for (const arrived of ["load", "loadedmetadata"]) document.addEventListener(arrived, (event) => { if (isAtEnd && thread()?.contains(event.target)) toEnd(); }, true);
 body.addEventListener("written", () => { isAtEnd = true; });
 toEnd();
 
