@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from chaos.ledger import Ledger
-from e2e.stage import HOST, free_port
+from e2e.stage import address_of, reserved
 from factories import Tenant
 from owner.models.event import BEGINNING
 from owner.repositories.event_pages import write_feed_cursor
@@ -84,13 +85,13 @@ class Consumer:
     ledger: Ledger
     manner: Manner = Manner.WELL
     secret: str = ""
-    port: int = field(default_factory=free_port)
     endpoint_id: int = 0
     _runner: web.AppRunner | None = None
+    _place: socket.socket = field(default_factory=reserved)
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}/hooks"
+        return f"{address_of(self._place)}/hooks"
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Consumer"]:
@@ -99,13 +100,14 @@ class Consumer:
             yield self
         finally:
             await self.die()
+            self._place.close()
 
     async def start(self) -> None:
         app = web.Application()
         app.router.add_post("/hooks", self._take)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, HOST, self.port, reuse_address=True).start()
+        await web.TCPSite(self._runner, *self._place.getsockname(), reuse_address=True).start()
 
     async def die(self) -> None:
         if self._runner is not None:

@@ -317,6 +317,14 @@ def listening() -> socket.socket:
     return found
 
 
+def reserved() -> socket.socket:
+    """A socket whose port nobody else is given, also while no server is there that listens on it."""
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.bind((HOST, 0))
+    return found
+
+
 def address_of(listener: socket.socket) -> str:
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
@@ -363,5 +371,6 @@ __all__ = (
     "free_port",
     "listening",
     "open_stage",
+    "reserved",
     "until",
 )

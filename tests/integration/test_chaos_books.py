@@ -1,19 +1,24 @@
 """The books of the chaos harness notice what they are for: each kind of loss, double and disorder breaks its line."""
 
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import aiohttp
 import psycopg
 import pytest
 
 from chaos.books import balance
 from chaos.leaks import search
 from chaos.ledger import Ledger, Send, Webhook
+from chaos.listeners import Consumer
 from conftest import TurnableClock
 from databases import new_database, url_of
+from e2e.stage import HOST
 from factories import Tenant, make_inbound, make_tenant, some_number
 from fakes import FakeGateway
 from owner import bootstrap
@@ -238,3 +243,19 @@ def test_a_log_with_a_secret_a_text_or_a_number_is_found(tmp_path: Path) -> None
         "serve.log:3 holds somebody's number",
         "serve.log:4 holds what somebody said",
     ]
+
+
+async def test_a_consumer_that_was_away_comes_back_to_its_port_which_nobody_took_meanwhile(
+    acme: Tenant,
+) -> None:
+    consumer = Consumer(acme, Ledger())
+    async with consumer.running(), aiohttp.ClientSession() as client:
+        await consumer.die()
+        with socket.socket() as somebody, pytest.raises(OSError, match="in use"):
+            somebody.bind((HOST, urlsplit(consumer.url).port))
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await client.get(consumer.url)
+
+        await consumer.start()
+
+        assert (await client.get(consumer.url)).status == 405
