@@ -24,7 +24,7 @@ from owner.repositories.directory import Directory, Key
 from owner.repositories.events import EventRepository
 from owner.repositories.features import FeatureRepository
 from owner.repositories.messages import MessageRepository
-from owner.repositories.outbox import OutboxRepository
+from owner.repositories.outbox import OutboxRepository, Sought
 from owner.repositories.owners import OwnerRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.repositories.users import UserRepository
@@ -395,12 +395,13 @@ async def test_a_conversation_has_its_messages_in_order_page_by_page(
         repository = MessageRepository(connection)
         first = await repository.list_by_conversation(conv_id, limit=3)
         second = await repository.list_by_conversation(conv_id, limit=3, cursor=first.next_cursor)
-        head = await OutboxRepository(connection).claim_head(conv_id)
+        [line] = await OutboxRepository(connection).load([Sought(acme.owner_id, conv_id)])
 
     assert [message.seq for message in (*first.items, *second.items)] == [1, 2, 3, 4]
     assert (first.items[0].msg_id, second.next_cursor) == (msg_id, None)
-    assert head is not None
-    assert (head.message.content, str(head.to), str(head.sender)) == ("um", customer, acme.sms)
+    assert line is not None
+    assert line.next is not None
+    assert (line.next.message.content, str(line.next.to), str(line.next.sender)) == ("um", customer, acme.sms)
 
 
 async def test_the_history_of_a_conversation_goes_on_where_its_page_ended(

@@ -76,6 +76,11 @@ class Message(Entity):
             self.updated_at = at
         return forward or conflicted
 
+    @property
+    def is_unsent(self) -> bool:
+        """Whether it waits to be handed to the provider."""
+        return self.delivery_status is DeliveryStatus.QUEUED and self.provider_sid is None
+
     def waits_until(self) -> datetime:
         """When it may be tried next; until then a worker has it in hand, or it rests."""
         moments = (self.created_at, self.claimed_until, self.next_attempt_at)

@@ -1,6 +1,7 @@
 """The append-only history."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from owner.db.database import Connection, note_events
 from owner.models.entity import Page
@@ -22,19 +23,7 @@ class EventRepository:
             INSERT INTO events (owner_id, type, actor_kind, actor_id, conv_id, msg_id, contact_id, data)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             """,
-            [
-                (
-                    owner_id,
-                    event.type,
-                    event.actor.kind,
-                    event.actor.id,
-                    event.conv_id,
-                    event.msg_id,
-                    event.contact_id,
-                    event.data,
-                )
-                for event in events
-            ],
+            [(owner_id, *event_row(event)) for event in events],
         )
 
     async def add(self, owner_id: int, event: NewEvent) -> Event:
@@ -45,13 +34,7 @@ class EventRepository:
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *
             """,
             owner_id,
-            event.type,
-            event.actor.kind,
-            event.actor.id,
-            event.conv_id,
-            event.msg_id,
-            event.contact_id,
-            event.data,
+            *event_row(event),
         )
         assert row is not None
         return Event.model_validate(dict(row))
@@ -105,3 +88,16 @@ class EventRepository:
         """The end of the feed: whatever is told from now on comes after it."""
         xid: int = await self.connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())")
         return FeedPosition(xid, 0)
+
+
+def event_row(event: NewEvent) -> tuple[Any, ...]:
+    """What is stored of an event, without its owner."""
+    return (
+        event.type,
+        event.actor.kind,
+        event.actor.id,
+        event.conv_id,
+        event.msg_id,
+        event.contact_id,
+        event.data,
+    )

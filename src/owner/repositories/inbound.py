@@ -15,6 +15,7 @@ from owner.models.conversation import Conversation
 from owner.models.enums import MessageDirection
 from owner.models.event import NewEvent
 from owner.models.message import Attachment, InboundMessage, Message
+from owner.repositories.events import event_row
 from owner.repositories.suppressions import Suppression
 
 _HISTORY: Final = 10  # turns that the closure detector reads
@@ -167,7 +168,7 @@ def _part(owner_id: int, changes: Sequence[InboundChanges]) -> tuple[Any, ...]:
         [_opened_row(conversation) for change in changes for conversation in change.opened],
         [_message_row(message) for change in changes for message in change.messages],
         [row for change in changes for row in _file_rows(change)],
-        [_event_row(event) for change in changes for event in change.events],
+        [event_row(event) for change in changes for event in change.events],
         [_consent_row(consent) for change in changes for consent in change.consents],
     )
 
@@ -250,18 +251,6 @@ def _message_row(message: Message) -> tuple[Any, ...]:
 def _file_rows(change: InboundChanges) -> Iterable[tuple[Any, ...]]:
     for position, attachment in enumerate(change.attachments):
         yield change.messages[0].msg_id, position, attachment.url, attachment.content_type
-
-
-def _event_row(event: NewEvent) -> tuple[Any, ...]:
-    return (
-        event.type,
-        event.actor.kind,
-        event.actor.id,
-        event.conv_id,
-        event.msg_id,
-        event.contact_id,
-        event.data,
-    )
 
 
 def _consent_row(consent: NewConsent) -> tuple[Any, ...]:

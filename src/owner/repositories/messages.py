@@ -35,13 +35,6 @@ class MessageRepository(BaseRepository[Message]):
         )
         return page_of([self.read(row) for row in rows], size, lambda last: write_cursor(last.seq, name))
 
-    async def claim(self, msg_id: int) -> Message | None:
-        """One message, locked; None where somebody else has it locked."""
-        row = await self.connection.fetchrow(
-            "SELECT * FROM messages WHERE msg_id = $1 FOR UPDATE SKIP LOCKED", msg_id
-        )
-        return self.read(row) if row else None
-
     async def find_last(self, conv_id: int) -> Message | None:
         """What was said last in a conversation."""
         row = await self.connection.fetchrow(

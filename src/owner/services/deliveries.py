@@ -4,19 +4,18 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby
 from typing import Final, TypeAlias
 
-from owner.db.database import Connection, Database, see
+from owner.db.database import Database, see
 from owner.logs import get_logger
 from owner.models.errors import OutcomeUnknown, ProviderError, ProviderProblem
 from owner.models.message import Message
 from owner.models.twilio_account import TwilioAccount
 from owner.repositories.messages import MessageRepository
-from owner.repositories.outbox import Head, OutboxRepository
-from owner.services.delivery_notes import FIRST_RETRY, Attempt, DeliveryNotes, Note
+from owner.repositories.outbox import Head, Line, OutboxChanges, OutboxRepository, Sought
+from owner.services.delivery_notes import FIRST_RETRY, Attempt, DeliveryNotes, Note, Touch
 from owner.services.group_commit import GroupCommit
 from owner.services.ports import (
     CircuitBreaker,
@@ -50,16 +49,23 @@ class Pause:
 
 @dataclass(slots=True, eq=False)
 class Step:
-    """What a conversation needs of the database: what came of its last attempt noted, and its next message claimed."""
+    """What a conversation needs of the database: what came of its last attempt noted, or its next message claimed.
+
+    Both at once, unless rows are touched that conversations share.
+    """
 
     owner_id: int
     conv_id: int
     has_turn: bool = False
     attempt: Attempt | None = None
-    notes: list[Note] = field(default_factory=list)
-    touches_others: bool = False  # rows that conversations share, so that it may have to wait for them
+    note: Note | None = None
+    touches: list[Touch] = field(default_factory=list)
     is_admitted: bool = False
     rest: Pause | None = None  # if it is not
+
+    @property
+    def sought(self) -> Sought:
+        return Sought(self.owner_id, self.conv_id, self.attempt.message.msg_id if self.attempt else None)
 
 
 Found: TypeAlias = Attempt | Pause | None
@@ -86,7 +92,7 @@ class DeliveryService:
         self.breaker = breaker
         self.notes = DeliveryNotes(clock=clock)
         self._together = GroupCommit(self._carry_out, at_once=TOGETHER, side_by_side=SIDE_BY_SIDE)
-        self._alone = GroupCommit(self._carry_out, at_once=1)
+        self._alone = GroupCommit(self._note_alone, at_once=1)
 
     async def deliver(self, owner_id: int, conv_id: int, *, has_turn: bool = False) -> Pause | None:
         """Send what waits in a conversation.
@@ -98,6 +104,9 @@ class DeliveryService:
         while found is not None:
             if isinstance(found, Attempt):
                 step = await self._hand_over(found)
+                if step.touches:
+                    await self._alone.put(step, key=conv_id)
+                    step = Step(owner_id, conv_id)
             elif found.has_turn and found.after <= PATIENCE:
                 await asyncio.sleep(found.after.total_seconds())
                 step = Step(owner_id, conv_id, has_turn=True)
@@ -111,8 +120,7 @@ class DeliveryService:
         await asyncio.gather(self._together.finish(), self._alone.finish())
 
     async def _put(self, step: Step) -> Found:
-        group = self._alone if step.touches_others else self._together
-        [found] = await group.put(step, key=step.conv_id)
+        [found] = await self._together.put(step, key=step.conv_id)
         return found
 
     async def _carry_out(self, steps: Sequence[Step]) -> list[tuple[Found] | None]:
@@ -120,37 +128,50 @@ class DeliveryService:
 
         No message is waited for, so nobody holds up the others: None where somebody else is at work on it.
         """
-        found: dict[Step, tuple[Found] | None] = {}
-        by_owner = sorted(steps, key=_owner_of)
         async with self.database.system() as connection:
-            for owner_id, theirs in groupby(by_owner, key=_owner_of):
-                await see(connection, owner_id)
-                for step in theirs:
-                    found[step] = await self._take_step(connection, step)
-        return [found[step] for step in steps]
+            outbox = OutboxRepository(connection)
+            lines = await outbox.load([step.sought for step in steps])
+            changes = [OutboxChanges() for _ in steps]
+            found = [
+                None if line is None else (self._take_step(step, line, change),)
+                for step, line, change in zip(steps, lines, changes, strict=True)
+            ]
+            await outbox.store([(step.owner_id, change) for step, change in zip(steps, changes, strict=True)])
+        return found
 
-    async def _take_step(self, connection: Connection, step: Step) -> tuple[Found] | None:
-        if step.attempt is not None:
-            message = await MessageRepository(connection).claim(step.attempt.message.msg_id)
-            if message is None:
-                return None
-            for note in step.notes:
-                await note(connection, message)
-        return (await self._take_next(connection, step),)
+    async def _note_alone(self, steps: Sequence[Step]) -> list[tuple[None] | None]:
+        """Note what came of one attempt, and what that means for rows that conversations share."""
+        [step] = steps
+        async with self.database.system() as connection:
+            outbox = OutboxRepository(connection)
+            [line] = await outbox.load([step.sought])
+            if line is None:
+                return [None]
+            change = OutboxChanges()
+            _note(step, line, change)
+            await outbox.store([(step.owner_id, change)])
+            await see(connection, step.owner_id)
+            for touch in step.touches:
+                await touch(connection)
+        return [(None,)]
 
-    async def _take_next(self, connection: Connection, step: Step) -> Found:
+    def _take_step(self, step: Step, line: Line, change: OutboxChanges) -> Found:
+        _note(step, line, change)
+        now = self.clock.now()
+        if line.attempted is not None and line.attempted.is_unsent:  # it is still the first in line
+            return Pause(max(line.attempted.waits_until() - now, timedelta(0)))
+        return None if line.next is None else self._take(step, line.next, change, now=now)
+
+    def _take(self, step: Step, head: Head, change: OutboxChanges, *, now: datetime) -> Found:
         """Take the next message in hand; committed before the provider hears of it."""
-        head = await OutboxRepository(connection).claim_head(step.conv_id)
-        if head is None:
-            return None
-        message, now = head.message, self.clock.now()
+        message = head.message
         if message.waits_until() > now:
             return Pause(message.waits_until() - now)
         if not self._admits(step, head):
             return step.rest
         since = message.unconfirmed_at
         message.begin_attempt(at=now, claim_for=CLAIM, provider_time=self.gateway.provider_time(now))
-        await MessageRepository(connection).save(message)
+        change.messages.append(message)
         return Attempt(message, head.account, head.to, head.sender, since is not None, since=since or now)
 
     def _admits(self, step: Step, head: Head) -> bool:
@@ -180,19 +201,23 @@ class DeliveryService:
             sent = await self._find_sent(attempt, credentials) if attempt.may_be_sent_already else None
             if sent is None and self._may_be_in_another_hand(attempt):
                 delayed = partial(self.notes.delayed, after=FIRST_RETRY, is_outcome_known=is_outcome_known)
-                step.notes.append(partial(delayed, attempt))
+                step.note = partial(delayed, attempt)
                 return step
             sent = sent or await self.gateway.send(self._outbound(attempt), credentials)
         except OutcomeUnknown:
-            step.notes.append(partial(self.notes.unknown, attempt))
+            step.note = partial(self.notes.unknown, attempt)
             self._note_silence(step, attempt.account)
         except ProviderError as refusal:
-            step.notes.append(partial(self.notes.refused, attempt, refusal))
-            step.touches_others = refusal.kind in {ProviderProblem.CREDENTIALS, ProviderProblem.OPTED_OUT}
+            step.note = partial(self.notes.refused, attempt, refusal)
+            if refusal.kind is ProviderProblem.CREDENTIALS:
+                step.touches.append(partial(self.notes.paused, attempt.account, refusal))
+            elif refusal.kind is ProviderProblem.OPTED_OUT:
+                step.touches.append(partial(self.notes.opted_out, attempt, refusal))
             (self._note_silence if _is_silence(refusal) else self._note_answer)(step, attempt.account)
         else:
-            step.notes.append(partial(self.notes.sent, attempt, sent))
-            step.touches_others = attempt.account.paused_at is not None
+            step.note = partial(self.notes.sent, sent)
+            if attempt.account.paused_at is not None:
+                step.touches.append(partial(self.notes.resumed, attempt.account))
             self._note_answer(step, attempt.account)
         return step
 
@@ -207,8 +232,7 @@ class DeliveryService:
             log.warning(
                 "account_silent", owner_id=account.owner_id, twilio_account_id=account.twilio_account_id
             )
-            step.notes.append(partial(self.notes.silent, account, since=self.clock.now()))
-            step.touches_others = True
+            step.touches.append(partial(self.notes.silent, account, since=self.clock.now()))
 
     def _note_answer(self, step: Step, account: TwilioAccount) -> None:
         self.breaker.note_answer(account.twilio_account_id)
@@ -216,8 +240,7 @@ class DeliveryService:
             log.info(
                 "account_answers", owner_id=account.owner_id, twilio_account_id=account.twilio_account_id
             )
-            step.notes.append(partial(self.notes.silent, account, since=None))
-            step.touches_others = True
+            step.touches.append(partial(self.notes.silent, account, since=None))
 
     async def _find_sent(self, attempt: Attempt, credentials: Credentials) -> SentMessage | None:
         """The message at the provider, if the attempt whose outcome is unknown did reach it."""
@@ -243,8 +266,13 @@ class DeliveryService:
         )
 
 
-def _owner_of(step: Step) -> int:
-    return step.owner_id
+def _note(step: Step, line: Line, change: OutboxChanges) -> None:
+    if step.note is None or line.attempted is None:
+        return
+    event = step.note(line.attempted)
+    change.messages.append(line.attempted)
+    if event is not None:
+        change.events.append(event)
 
 
 def _is_silence(refusal: ProviderError) -> bool:

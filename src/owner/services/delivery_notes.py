@@ -15,7 +15,6 @@ from owner.models.message import Message
 from owner.models.twilio_account import TwilioAccount
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.events import EventRepository
-from owner.repositories.messages import MessageRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.services.address_book import opt_out_address
 from owner.services.ports import Clock, SentMessage
@@ -28,8 +27,10 @@ LONGEST_RETRY: Final = timedelta(minutes=5)
 GIVE_UP_AFTER: Final = timedelta(hours=24)  # a daily limit ends within that
 CREDENTIALS_RETRY: Final = timedelta(minutes=5)
 
-# Gets the message as it is now, locked. Noting the same twice changes nothing the second time.
-Note: TypeAlias = Callable[[Connection, Message], Awaitable[None]]
+# Changes the message as it is now, locked, and says what is to be told. The same twice changes nothing the second time.
+Note: TypeAlias = Callable[[Message], NewEvent | None]
+# Changes rows that conversations share, in a transaction of its owner, who may have to wait for them.
+Touch: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,60 +50,50 @@ class Attempt:
 
 
 class DeliveryNotes:
-    """Each becomes a `Note` by what stands before its connection."""
+    """The first four become a `Note`, the others a `Touch`, by what stands before their last argument."""
 
     def __init__(self, *, clock: Clock) -> None:
         self.clock = clock
 
-    async def sent(
-        self, attempt: Attempt, sent: SentMessage, connection: Connection, message: Message
-    ) -> None:
-        # A status callback may have told us the SID before the provider's own answer did.
-        if message.provider_sid is None:
-            message.learn_text(sent.body)
-            message.confirm(sent.provider_sid, sent.status, at=self.clock.now())
-            await MessageRepository(connection).save(message)
-            await _record(connection, message, "message.accepted")
-        if attempt.account.paused_at is not None:
-            await TwilioAccountRepository(connection).resume(attempt.account.twilio_account_id)
+    def sent(self, sent: SentMessage, message: Message) -> NewEvent | None:
         log.info("message_sent", **_ids(message), attempts=message.attempts)
+        # A status callback may have told us the SID before the provider's own answer did.
+        if message.provider_sid is not None:
+            return None
+        message.learn_text(sent.body)
+        message.confirm(sent.provider_sid, sent.status, at=self.clock.now())
+        return _event(message, "message.accepted")
 
-    async def refused(
-        self, attempt: Attempt, refusal: ProviderError, connection: Connection, message: Message
-    ) -> None:
+    def refused(self, attempt: Attempt, refusal: ProviderError, message: Message) -> NewEvent | None:
         if refusal.kind is ProviderProblem.CREDENTIALS:
-            await self._pause_account(attempt.account, refusal, connection)
             after = CREDENTIALS_RETRY
         elif not refusal.permanent and self.clock.now() - message.created_at < GIVE_UP_AFTER:
             after = timedelta(seconds=refusal.retry_after) if refusal.retry_after else _back_off(message)
         else:
-            await self._failed(attempt, refusal, connection, message)
-            return
-        is_outcome_known = not attempt.may_be_sent_already
-        await self.delayed(attempt, connection, message, after=after, is_outcome_known=is_outcome_known)
+            return self._failed(attempt, refusal, message)
+        self.delayed(attempt, message, after=after, is_outcome_known=not attempt.may_be_sent_already)
+        return None
 
-    async def unknown(self, attempt: Attempt, connection: Connection, message: Message) -> None:
+    def unknown(self, attempt: Attempt, message: Message) -> None:
         after = max(_back_off(message), UNKNOWN_RETRY)
-        await self.delayed(attempt, connection, message, after=after, is_outcome_known=False)
+        self.delayed(attempt, message, after=after, is_outcome_known=False)
 
-    async def delayed(
-        self,
-        attempt: Attempt,
-        connection: Connection,
-        message: Message,
-        *,
-        after: timedelta,
-        is_outcome_known: bool,
+    def delayed(
+        self, attempt: Attempt, message: Message, *, after: timedelta, is_outcome_known: bool
     ) -> None:
         if not attempt.holds(message):
             return
         message.retry(at=self.clock.now(), after=after, is_outcome_known=is_outcome_known)
-        await MessageRepository(connection).save(message)
         log.info("message_delayed", **_ids(message), attempts=message.attempts, seconds=after.total_seconds())
 
-    async def silent(
-        self, account: TwilioAccount, connection: Connection, _message: Message, *, since: datetime | None
-    ) -> None:
+    def _failed(self, attempt: Attempt, refusal: ProviderError, message: Message) -> NewEvent | None:
+        if not attempt.holds(message):
+            return None
+        message.fail(at=self.clock.now(), error_code=refusal.provider_code, error_message=refusal.message)
+        log.info("message_failed", **_ids(message), error_code=refusal.provider_code)
+        return _event(message, "message.failed", error_code=refusal.provider_code)
+
+    async def silent(self, account: TwilioAccount, connection: Connection, *, since: datetime | None) -> None:
         """The account does not answer since then, or does so again."""
         account_id = account.twilio_account_id
         if await TwilioAccountRepository(connection).note_silence(account_id, since=since):
@@ -110,27 +101,19 @@ class DeliveryNotes:
             event = NewEvent(event_type, SYSTEM, data={"twilio_account_id": account_id})
             await EventRepository(connection).add_all(account.owner_id, [event])
 
-    async def _failed(
-        self, attempt: Attempt, refusal: ProviderError, connection: Connection, message: Message
-    ) -> None:
-        if not attempt.holds(message):
-            return
-        now = self.clock.now()
-        message.fail(at=now, error_code=refusal.provider_code, error_message=refusal.message)
-        await MessageRepository(connection).save(message)
-        await _record(connection, message, "message.failed", error_code=refusal.provider_code)
-        if refusal.kind is ProviderProblem.OPTED_OUT:
-            await note_opt_out(connection, message, at=now, error_code=refusal.provider_code)
-        log.info("message_failed", **_ids(message), error_code=refusal.provider_code)
+    async def resumed(self, account: TwilioAccount, connection: Connection) -> None:
+        await TwilioAccountRepository(connection).resume(account.twilio_account_id)
 
-    async def _pause_account(
-        self, account: TwilioAccount, refusal: ProviderError, connection: Connection
-    ) -> None:
+    async def paused(self, account: TwilioAccount, refusal: ProviderError, connection: Connection) -> None:
         account_id, now = account.twilio_account_id, self.clock.now()
         if await TwilioAccountRepository(connection).pause(account_id, reason=refusal.message, at=now):
             facts = {"twilio_account_id": account_id, "error_code": refusal.provider_code}
             event = NewEvent("channel.paused", SYSTEM, data=facts)
             await EventRepository(connection).add_all(account.owner_id, [event])
+
+    async def opted_out(self, attempt: Attempt, refusal: ProviderError, connection: Connection) -> None:
+        now = self.clock.now()
+        await note_opt_out(connection, attempt.message, at=now, error_code=refusal.provider_code)
 
 
 async def note_opt_out(
@@ -151,9 +134,8 @@ async def note_opt_out(
     )
 
 
-async def _record(connection: Connection, message: Message, event_type: str, **facts: object) -> None:
-    event = NewEvent(event_type, PROVIDER, conv_id=message.conv_id, msg_id=message.msg_id, data=dict(facts))
-    await EventRepository(connection).add_all(message.owner_id, [event])
+def _event(message: Message, event_type: str, **facts: object) -> NewEvent:
+    return NewEvent(event_type, PROVIDER, conv_id=message.conv_id, msg_id=message.msg_id, data=dict(facts))
 
 
 def _ids(message: Message) -> dict[str, int]:
