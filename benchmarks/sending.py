@@ -3,7 +3,7 @@
 `python benchmarks/sending.py [--messages 2000] [--at-once 50] [--latency 0.1] [--rounds 3]`. A simulated Twilio in a
 process of its own takes `--latency` seconds for each call. In each round a bare aiohttp client makes as many calls as
 there are messages, `--at-once` at a time, and `owner work` sends as many queued messages with as many lanes, the
-database included: claimed, sent, noted, told. Who is first alternates. 50 owners, each with a WhatsApp sender of its
+database included: claimed, sent, noted, told; the processor time of it and of Postgres is that of a message. Who is first alternates. 50 owners, each with a WhatsApp sender of its
 own, so that no sender's rate bounds it; one message for each conversation; status callbacks come after the run.
 Ends with 1 unless every message was sent once.
 """
@@ -76,7 +76,8 @@ class Round:
 
     bare: float
     worker: float
-    processor_ms: float  # of the worker, for a message
+    worker_ms: float  # of processor time, for a message
+    postgres_ms: float
 
     @property
     def ratio(self) -> float:
@@ -92,16 +93,17 @@ class Bench:
     targets: list[product.Target]
     owner_ids: list[int]
     worker_pid: int
+    postgres_pid: int
     at_once: int
 
     async def measure(self, messages: int, *, bare_first: bool) -> Round:
         if bare_first:
             bare = await self.call_barely(messages)
-            worker, processor_ms = await self.send(messages)
+            worker, *used = await self.send(messages)
         else:
-            worker, processor_ms = await self.send(messages)
+            worker, *used = await self.send(messages)
             bare = await self.call_barely(messages)
-        return Round(bare, worker, processor_ms)
+        return Round(bare, worker, *used)
 
     async def call_barely(self, messages: int) -> float:
         """The same requests, and nothing else; in a process of its own, as the worker is."""
@@ -111,17 +113,23 @@ class Bench:
         answer, _ = await process.communicate()
         return float(answer)
 
-    async def send(self, messages: int) -> tuple[float, float]:
+    async def send(self, messages: int) -> tuple[float, float, float]:
+        """Messages a second, and the processor time that one takes of the worker and of Postgres."""
         newest = await self._newest_event()
-        used = product.processor_time(self.worker_pid)
         for owner_id, target in zip(self.owner_ids, self.targets, strict=True):
             async with self.services.database.owner(owner_id) as connection:
                 number = target.number.removeprefix("whatsapp:")
                 await connection.execute(QUEUE, owner_id, messages // OWNERS, number, TEXT)
+        before = self._used()
         self.services.database.notices.announce(self.owner_ids)
         began_at, ended_at = await self._all_sent(newest, messages)
-        used = product.processor_time(self.worker_pid) - used
-        return (messages - 1) / (ended_at - began_at), used / messages * 1_000
+        worker_ms, postgres_ms = (
+            (after - former) / messages * 1_000 for after, former in zip(self._used(), before, strict=True)
+        )
+        return (messages - 1) / (ended_at - began_at), worker_ms, postgres_ms
+
+    def _used(self) -> tuple[float, ...]:
+        return tuple(product.processor_time(pid) for pid in (self.worker_pid, self.postgres_pid))
 
     async def _all_sent(self, newest: int, messages: int) -> tuple[float, float]:
         give_up_at = time.monotonic() + PATIENCE
@@ -172,6 +180,7 @@ def main() -> None:
 
 async def run(settings: Settings, wanted: argparse.Namespace) -> list[Round]:
     messages = wanted.messages // OWNERS * OWNERS
+    postgres_pid = product.postmaster_pid(settings.home)
     targets = await product._make_owners(OWNERS, NO_URL)  # noqa: SLF001 - within a loop already
     async with (
         bootstrap.open_services(settings, is_lasting=True) as services,
@@ -181,7 +190,15 @@ async def run(settings: Settings, wanted: argparse.Namespace) -> list[Round]:
         owner_ids = await register(services, simulator, targets)
         await simulator.fault("latency", count=None, delay=wanted.latency)
         with running("work") as worker:
-            bench = Bench(services, settings.twilio_api_url, targets, owner_ids, worker.pid, wanted.at_once)
+            bench = Bench(
+                services,
+                settings.twilio_api_url,
+                targets,
+                owner_ids,
+                worker.pid,
+                postgres_pid,
+                wanted.at_once,
+            )
             await bench.measure(WARM_UP, bare_first=True)
             rounds = [
                 await bench.measure(messages, bare_first=number % 2 == 0) for number in range(wanted.rounds)
@@ -280,14 +297,15 @@ def free_port() -> int:
 def show(rounds: list[Round], wanted: argparse.Namespace) -> None:
     title = f"Sending: {wanted.at_once} at once, {wanted.latency * 1_000:.0f} ms a call, {OWNERS} owners, one worker"
     table = Table(title=f"{title}, {product.CORES} cores, fsync on")
-    for name in ("round", "bare client/s", "worker/s", "worker ms", "ratio"):
+    for name in ("round", "bare client/s", "worker/s", "worker ms", "Postgres ms", "ratio"):
         table.add_column(name, justify="right")
     for number, one in enumerate(rounds, 1):
         table.add_row(
             str(number),
             f"{one.bare:,.0f}",
             f"{one.worker:,.0f}",
-            f"{one.processor_ms:.1f}",
+            f"{one.worker_ms:.2f}",
+            f"{one.postgres_ms:.2f}",
             f"{one.ratio:.2f}",
         )
     out.print(table)
