@@ -3,8 +3,9 @@
 `python benchmarks/sending.py [--messages 2000] [--at-once 50] [--latency 0.1] [--rounds 3]`. A simulated Twilio in a
 process of its own takes `--latency` seconds for each call. In each round a bare aiohttp client makes as many calls as
 there are messages, `--at-once` at a time, and `owner work` sends as many queued messages with as many lanes, the
-database included: claimed, sent, noted, told; the processor time of it and of Postgres is that of a message. Who is first alternates. 50 owners, each with a WhatsApp sender of its
-own, so that no sender's rate bounds it; one message for each conversation; status callbacks come after the run.
+database included: claimed, sent, noted, told. The processor time of the worker and of Postgres is that of one message. Who is first
+alternates. 50 owners, each with a WhatsApp sender of its own, so that no sender's rate bounds it; one message for each
+conversation; status callbacks come after the run.
 Ends with 1 unless every message was sent once.
 """
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Final
 
+import uvloop
 from starlette.types import ASGIApp
 
 from owner.bootstrap import open_services
@@ -66,7 +67,13 @@ def work_beside_server() -> None:
     end_with_parent()
     settings = get_settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format)
-    asyncio.run(work(settings))
+    run_work(settings)
+
+
+def run_work(settings: Settings) -> None:
+    """Run jobs on the event loop that the server's processes have."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(settings))
 
 
 def _end_after(parent: BaseProcess) -> None:

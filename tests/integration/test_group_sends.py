@@ -17,6 +17,8 @@ from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.integrations.twilio.breaker import AccountBreakers
 from owner.models.errors import DatabaseUnavailable, OutcomeUnknown, ProviderError, ProviderProblem
+from owner.models.event import SYSTEM, NewEvent
+from owner.repositories.outbox import Line, OutboxChanges, OutboxRepository, Sought
 from owner.services.catalog import Services
 from owner.services.deliveries import CLAIM, DeliveryService
 from owner.services.ports import Credentials, OutboundMessage, SentMessage
@@ -140,6 +142,51 @@ async def test_a_conversation_in_another_owners_name_is_nobodys(
     [untouched] = await kept.outbound()
     assert (untouched.attempts, untouched.claimed_until) == (0, None)
     assert set(rate.booked) == {acme.sms, globex.sms}
+
+
+async def test_the_functions_find_and_change_nothing_in_another_owners_name(
+    services: Services, acme: Tenant, globex: Tenant
+) -> None:
+    """They have no rights of their own, and leave no owner set behind them."""
+    theirs, own = [await open_thread(services, tenant, "Segredo") for tenant in (acme, globex)]
+    [message], [other] = await theirs.outbound(), await own.outbound()
+    in_their_name = Sought(acme.owner_id, theirs.conv_id, message.msg_id)
+    in_ours = [
+        Sought(globex.owner_id, theirs.conv_id),
+        Sought(globex.owner_id, theirs.conv_id, message.msg_id),
+        Sought(globex.owner_id, own.conv_id, message.msg_id),
+    ]
+
+    for _ in range(ROUNDS):
+        async with services.database.system() as connection:
+            found = await OutboxRepository(connection).load([in_ours[0], in_their_name, *in_ours[1:]])
+            assert await connection.fetchval("SELECT current_setting('app.owner_id', true)") == ""
+            assert await connection.fetchval("SELECT count(*) FROM messages") == 0
+        assert found[0] == Line(None, None)
+        assert found[1] is not None
+        assert found[1].attempted == message
+        assert found[2:] == [None, None]
+
+    other.attempts = message.attempts = 9
+    changes = [
+        (globex.owner_id, OutboxChanges([other])),
+        (globex.owner_id, OutboxChanges([message], [NewEvent("message.failed", SYSTEM)])),
+    ]
+    with pytest.raises(asyncpg.RaiseError, match=f"not there for owner {globex.owner_id}"):
+        async with services.database.system() as connection:
+            await OutboxRepository(connection).store(changes)
+    assert [one.attempts for one in (*await theirs.outbound(), *await own.outbound())] == [0, 0]
+
+    async with services.database.system() as connection:
+        await OutboxRepository(connection).store(changes[:1])
+        assert await connection.fetchval("SELECT current_setting('app.owner_id', true)") == ""
+        functions = await connection.fetch(
+            "SELECT prosecdef, proconfig FROM pg_proc WHERE proname IN ('load_outbox', 'store_outbox')"
+        )
+    assert [one.attempts for one in (*await theirs.outbound(), *await own.outbound())] == [0, 9]
+    assert [(each["prosecdef"], each["proconfig"]) for each in functions] == [
+        (False, ["plan_cache_mode=force_generic_plan"])
+    ] * 2
 
 
 async def test_what_an_owners_message_became_can_not_be_noted_in_another_owners_name(

@@ -1,7 +1,5 @@
 """`owner work`: jobs and schedules."""
 
-import asyncio
-
 from owner import processes
 from owner.cli.context import database, out
 
@@ -10,4 +8,4 @@ def work() -> None:
     """Send messages, fetch files, end what is due; run as many of these as you like."""
     with database(stay="hold") as settings:
         out.print("Owner works. Ctrl-C ends it.")
-        asyncio.run(processes.work(settings))
+        processes.run_work(settings)
