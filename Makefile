@@ -111,10 +111,10 @@ lock: $(UV_READY) ## Write requirements/*.lock anew (ARGS=--upgrade: with newer 
 	@$(LOCK) requirements/bench.in -o requirements/bench.lock
 	@$(LOCK) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
 
-WORDED = src/owner/inbox src/owner/integrations/simulator
+WORDED = src/owner/inbox src/owner/integrations/simulator src/owner/integrations/twilio
 
 wording: $(DEV_READY) ## Find the pages' sentences and enter the new ones into each language's file.
-	@for folder in $(WORDED); do (words=$(abspath $(BIN))/pybabel; cd $$folder; $$words -q extract --no-location --sort-output --project=Owner -k say -F wording/babel.cfg -o wording/all.pot . \
+	@for folder in $(WORDED); do (words=$(abspath $(BIN))/pybabel; cd $$folder; $$words -q extract --no-location --sort-output --project=Owner -k say -k KnownError:2 -k ProviderError:1 -F wording/babel.cfg -o wording/all.pot . \
 		&& for language in pt es; do $$words -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete \
 			--init-missing -i wording/all.pot -o wording/$$language.po -l $$language -w 200; done; rm -f wording/all.pot); done
 

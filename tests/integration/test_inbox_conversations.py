@@ -7,6 +7,8 @@ import pytest
 
 from browsing import Browser, browsing
 from factories import Tenant, make_inbound, some_number
+from fakes import FakeGateway
+from owner.integrations.twilio.errors import provider_error
 from owner.models.enums import UserRole
 from owner.services.catalog import Services
 from reading import rows
@@ -219,3 +221,33 @@ async def test_the_list_is_narrowed_by_channel_label_and_priority(
     assert f"line-{urgent}" in narrowed.html
     assert f"line-{other}" not in narrowed.html
     assert "line-" not in elsewhere.html.replace("line-top", "")
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "words"),
+    [
+        ("pt-BR", 21614, "O número do cliente não é de celular. (21614)"),
+        ("es", 21614, "El número del cliente no es de celular. (21614)"),
+        ("en", 21614, "The customer's number is not a mobile number. (21614)"),
+        ("pt-BR", 99999, "A mensagem não foi entregue (erro 99999). (99999)"),
+    ],
+)
+async def test_why_a_message_did_not_arrive_is_said_in_the_reader_s_language(
+    services: Services,
+    browser: Browser,
+    acme: Tenant,
+    gateway: FakeGateway,
+    *,
+    language: str,
+    code: int,
+    words: str,
+) -> None:
+    conv_id = await some_conversation(services, acme)
+    await browser.get(f"/inbox/conversations/{conv_id}")
+    gateway.answers = [provider_error(400, {"code": code})]
+    await browser.post(f"/inbox/conversations/{conv_id}/messages", content="Olá, Ana!")
+    await services.deliveries.deliver(acme.owner_id, conv_id)
+
+    page = await browser.get(f"/inbox/conversations/{conv_id}", headers={"Accept-Language": language})
+
+    assert words in page.text

@@ -1,4 +1,4 @@
-"""Every sentence of the inbox and of the customer's phone exists in every language."""
+"""Every sentence of the inbox, of the customer's phone and of Twilio's errors exists in every language."""
 
 from pathlib import Path
 
@@ -9,8 +9,16 @@ from babel.messages.pofile import read_po
 
 from owner.inbox import language as inbox
 from owner.integrations.simulator import page as phone
+from owner.integrations.twilio import errors as twilio
 
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "say": None}
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "say": None,
+    "KnownError": (2,),
+    "ProviderError": (1,),
+}
 
 
 def sentences(folder: Path) -> set[str]:
@@ -21,7 +29,7 @@ def sentences(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("language", ["pt", "es"])
-@pytest.mark.parametrize("folder", [inbox.FOLDER, phone.FOLDER])
+@pytest.mark.parametrize("folder", [inbox.FOLDER, phone.FOLDER, twilio.FOLDER])
 def test_every_sentence_is_translated_and_none_is_left_over(folder: Path, language: str) -> None:
     path = folder / "wording" / f"{language}.po"
     with path.open("rb") as file:

@@ -10,6 +10,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
+from owner.integrations.twilio import errors
 from owner.models.enums import Channel
 from owner.wording import LOCALES, TAGS, translations
 
@@ -43,6 +44,14 @@ class Voice:
         """A sentence of the templates' English, with its `%(name)s` filled in."""
         text = translations(FOLDER, self.language).gettext(message)
         return text % values if values else text
+
+    def reason(self, sentence: str, error_code: int | None = None) -> str:
+        """Why the provider did not do something: a sentence of its table, or one of its own as it is."""
+        if sentence != errors.explain(error_code) or errors.is_known(error_code or 0):
+            return translations(errors.FOLDER, self.language).gettext(sentence) if sentence else ""
+        if error_code is None:
+            return self.say("The message was not delivered.")
+        return self.say("The message was not delivered (error %(code)s).", code=error_code)
 
     def day(self, moment: datetime) -> str:
         return format_date(moment.astimezone(self.time_zone), format="full", locale=self.locale)

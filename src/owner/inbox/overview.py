@@ -107,9 +107,8 @@ class Overview(Page):
     def states(self, voice: Voice) -> list[Bar]:
         return states_of(voice, self.opened.total)
 
-    @property
-    def failures(self) -> list[Bar]:
-        return failures_of(self.deliveries)
+    def failures(self, voice: Voice) -> list[Bar]:
+        return failures_of(self.deliveries, voice)
 
     @property
     def not_delivered(self) -> int:

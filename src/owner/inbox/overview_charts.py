@@ -104,14 +104,13 @@ def states_of(voice: Voice, total: ConversationFigures) -> list[Bar]:
     return _bars(counts)
 
 
-def failures_of(deliveries: DeliveryReport) -> list[Bar]:
+def failures_of(deliveries: DeliveryReport, voice: Voice) -> list[Bar]:
     """Why messages did not arrive, most frequent first."""
-    return _bars(
-        {
-            f"{error.sentence} ({error.error_code})" if error.error_code else error.sentence: error.count
-            for error in deliveries.errors
-        }
-    )
+    counts = {}
+    for error in deliveries.errors:
+        reason = voice.reason(error.sentence, error.error_code)
+        counts[f"{reason} ({error.error_code})" if error.error_code else reason] = error.count
+    return _bars(counts)
 
 
 def _days(first_day: date, last_day: date) -> list[date]:

@@ -122,7 +122,7 @@ def _known(voice: Voice, problem: OwnerError) -> str | None:
         "webhook_url_forbidden": say("This address is inside a private network, which nothing is sent to."),
         "webhook_endpoint_disabled": say("It is off: let it go on first."),
         "too_many_webhook_endpoints": say("There are as many as there can be."),
-        "provider_error": say("Twilio could not do it: %(why)s", why=problem.message),
+        "provider_error": say("Twilio could not do it: %(why)s", why=voice.reason(problem.message)),
         "outcome_unknown": say("Twilio did not answer. Try again in a moment."),
         "second_factor_active": say("There is a second factor already."),
         "second_factor_missing": say("There is no second factor."),

@@ -1,12 +1,15 @@
 """Twilio's error numbers: what to do about each, in a sentence that a person understands.
 
-A translation needs nothing but sentences by number; what to do stays here.
+They are translated where they are shown; `wording/` has the other languages.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from owner.models.errors import ProviderError, ProviderProblem
+
+FOLDER: Final = Path(__file__).parent
 
 BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
