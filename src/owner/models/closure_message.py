@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final
 
-from owner.models.closure_phrases import Item, lexicon
+from owner.models.closure_phrases import Item, lexicon, next_items, tells_only
 from owner.models.closure_sections import (
     CLOSES_KINDLY,
     COMMANDS,
@@ -18,8 +18,8 @@ from owner.models.closure_sections import (
     LOUD,
     NEGATED,
     NEUTRAL,
+    POLITE,
     PRECEDES_AN_ORDER,
-    SAYS_MORE,
     SOFT,
     TAKES_A_NAME,
     TAKES_A_TAIL,
@@ -61,6 +61,7 @@ class Reading:
     runs_on: bool = False  # evidence follows left-over words with no mark between them
     is_signed: bool = False  # the name stands below a letter: nobody else is called that
     says_hello: bool = False
+    regrets: bool = False  # "what a pity"
     is_joined: bool = False  # a greeting and thanks in one breath: "boa noite e obrigado"
 
     def find(self, sections: Iterable[Section]) -> Item | None:
@@ -111,18 +112,6 @@ def _puts_off(items: Iterable[Item]) -> bool:
         if item.section is Section.NO and item.words.count(" ") >= _SPACES_OF_A_DECLINE:
             return True
     return False
-
-
-def tells_only(items: Iterable[Item]) -> bool:
-    """The words tell something ("that one is fine"), instead of naming, denying or asking for something."""
-    told = lexicon().sets[Section.PLAIN_STATEMENT]
-    return tells_no_more(items) and any(not told.isdisjoint(item.words.split()) for item in items)
-
-
-def tells_no_more(items: Iterable[Item]) -> bool:
-    """The words hold no number, day, denial or wish: nothing that somebody would have to act on."""
-    times = lexicon().sets[Section.TIME_OR_NUMBER]
-    return all(item.section not in SAYS_MORE and times.isdisjoint(item.words.split()) for item in items)
 
 
 class _ClauseReader:
@@ -183,7 +172,7 @@ class _ClauseReader:
             reading.opens_with = reading.opens_with or item.section
             if item.section not in SOFT:
                 reading.runs_on = self.has_open
-            reading.is_polite = reading.is_polite or item.section is Section.THANKS
+            reading.is_polite = reading.is_polite or item.section in POLITE
         elif role is _Role.VETO:
             reading.vetoes.append(item)
         elif role is _Role.OPEN and self.is_deferral:
@@ -209,6 +198,7 @@ class _ClauseReader:
             return _Role.EVIDENCE
         if item.section in NEUTRAL:
             self.reading.says_hello = self.reading.says_hello or item.section is Section.HELLO
+            self.reading.regrets = self.reading.regrets or item.section is Section.REGRET
             return _Role.NEUTRAL
         return _Role.VETO if item.section in LOUD else _Role.OPEN
 
@@ -310,7 +300,7 @@ class _ClauseReader:
         return _Role.EVIDENCE
 
     def after_thanks(self, _item: Item, _position: int) -> _Role:
-        if self.previous is not Section.THANKS:
+        if self.previous not in POLITE:
             return _Role.OPEN
         return self._absorb(_LONGEST_REASON, until=ENDS_A_REASON)
 
@@ -333,7 +323,7 @@ class _ClauseReader:
     def _following(self, position: int) -> Item | None:
         """The next phrase of the clause, fillers aside."""
         if self.next_items is None:
-            self.next_items = _next_items(self.items)
+            self.next_items = next_items(self.items)
         return self.next_items[position]
 
     def _turns_round(self, item: Item) -> bool:
@@ -365,18 +355,6 @@ class _ClauseReader:
             reading.is_signed = all(item.section is Section.LEFT_OVER for item in self.items)
             return reading.is_signed
         return False
-
-
-def _next_items(items: list[Item]) -> list[Item | None]:
-    """For each phrase the next one that is no filler."""
-    following: list[Item | None] = []
-    next_item: Item | None = None
-    for item in reversed(items):
-        following.append(next_item)
-        if item.section not in NEUTRAL:
-            next_item = item
-    following.reverse()
-    return following
 
 
 _SPECIAL: Final[dict[Section, Callable[[_ClauseReader, Item, int], _Role]]] = {

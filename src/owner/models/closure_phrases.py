@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-from owner.models.closure_sections import AGENT_SECTIONS, Section
+from owner.models.closure_sections import AGENT_SECTIONS, NEUTRAL, SAYS_MORE, Section
 from owner.models.closure_slips import SHORTEST_LONG, LongWords, ShortWords
 from owner.models.closure_text import FIRST_PICTURE, words_of
 
@@ -85,6 +85,30 @@ class Lexicon(NamedTuple):
                 if section in _SLIPPED and end == len(meant):
                     return section
         return None
+
+
+def next_items(items: list[Item]) -> list[Item | None]:
+    """For each phrase the next one that is no filler."""
+    following: list[Item | None] = []
+    next_item: Item | None = None
+    for item in reversed(items):
+        following.append(next_item)
+        if item.section not in NEUTRAL:
+            next_item = item
+    following.reverse()
+    return following
+
+
+def tells_only(items: Iterable[Item]) -> bool:
+    """The words tell something ("that one is fine"), instead of naming, denying or asking for something."""
+    told = lexicon().sets[Section.PLAIN_STATEMENT]
+    return tells_no_more(items) and any(not told.isdisjoint(item.words.split()) for item in items)
+
+
+def tells_no_more(items: Iterable[Item]) -> bool:
+    """The words hold no number, day, denial or wish: nothing that somebody would have to act on."""
+    times = lexicon().sets[Section.TIME_OR_NUMBER]
+    return all(item.section not in SAYS_MORE and times.isdisjoint(item.words.split()) for item in items)
 
 
 @lru_cache(maxsize=4096)  # most words come again

@@ -4,9 +4,9 @@ from typing import Final
 
 from owner.models.closure_agent import SILENT
 from owner.models.closure_case import TURNS_A_GREETING, Case, ClosureSignal
-from owner.models.closure_message import Reading, tells_no_more
-from owner.models.closure_phrases import Item, lexicon
-from owner.models.closure_sections import AGREES, COMMANDS, DECLINES, LEAVES, STRONG, Section
+from owner.models.closure_message import Reading
+from owner.models.closure_phrases import Item, lexicon, tells_no_more
+from owner.models.closure_sections import AGREES, COMMANDS, DECLINES, LEAVES, POLITE, STRONG, Section
 
 FULL: Final = 1.0
 
@@ -58,7 +58,9 @@ _SHOWN_AT_MOST: Final = 12  # phrases in an explanation
 
 _OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does not mean "that's right"
 _WAVE: Final = "👋"  # hello and goodbye
-_OF_THE_WHOLE: Final = ("thats it", "that is it", "e isso", "era isso")  # "ok, that's it": said of everything
+_OF_THE_WHOLE: Final = ("thats it", "that is it", "era iso")  # "ok, that's it": said of everything
+_ONLY: Final = frozenset({"so", "solo", "apenas", "somente", "solamente", "only", "just"})
+_TAKES_LEAVE: Final = frozenset({Section.GOODBYE, Section.GOOD_WISHES})
 _QUIET: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
 _FAREWELL: Final = LEAVES - {Section.DONE} | {Section.GREETING}
 _MAY_ANSWER: Final = frozenset({Section.GOODBYE_OR_VERB, Section.MEETING, Section.UNTIL_DAY})
@@ -158,9 +160,9 @@ def _worth(item: Item, position: int, case: Case) -> float:
         return _worth_of_greeting(position, case)
     if section is Section.THAT_IS_IT:
         return _worth_of_that_is_it(item, case)
-    if section is Section.GIVES_UP:
+    if section in (Section.GIVES_UP, Section.THANKS_ANYWAY) and not _is_bare_thanks(case):
         return _worth_of_giving_up(case)
-    return _worth_of_thanks(case) if section is Section.THANKS else _worth_of_leaving(item, case)
+    return _worth_of_thanks(case) if section in POLITE else _worth_of_leaving(item, case)
 
 
 def _worth_of_leaving(item: Item, case: Case) -> float:
@@ -193,8 +195,10 @@ def _answers_wishes(case: Case) -> bool:
 
 def _only_answers(item: Item, case: Case) -> bool:
     """To a question about something else, "that's everything" alone is an answer to it."""
-    kindly = {Section.THANKS, Section.NO, Section.GOODBYE, Section.GOOD_WISHES}
-    return item.section is Section.DONE and case.reading.find(kindly) is None
+    if item.section is not Section.DONE or case.reading.find(POLITE | _TAKES_LEAVE):
+        return False
+    names_one = item.words.partition(" ")[0] in _ONLY  # "não, só isso", of what was asked
+    return names_one or case.reading.find({Section.NO}) is None
 
 
 def _worth_of_thanks(case: Case) -> float:
@@ -247,8 +251,15 @@ def _names_need(item: Item) -> bool:
     return not lexicon().sets[Section.NEED_WORD].isdisjoint(item.words.split())
 
 
+def _is_bare_thanks(case: Case) -> bool:
+    """Not a word more than "thanks anyway": it may follow a refusal, or be a habit."""
+    reading = case.reading
+    said = [item.section for item in reading.evidence]
+    return said == [Section.THANKS_ANYWAY] and reading.is_explained and not reading.regrets
+
+
 def _worth_of_giving_up(case: Case) -> float:
-    """It ends what was asked for; alone, or to "fries with that?", perhaps only a part of it."""
+    """It ends what was asked for: "never mind", "thanks anyway"; alone, or to "fries with that?", perhaps only a part of it."""
     reading = case.reading
     if case.is_more_declined or reading.deferred:
         return FULL
@@ -281,7 +292,10 @@ def _shape(case: Case) -> tuple[float, str]:
     is_strong = (
         reading.find(STRONG | {Section.GOODBYE_OR_VERB}) is not None
         or case.ends_with_greeting
-        or (reading.is_polite and reading.find({Section.GREETING, Section.GIVES_UP}) is not None)
+        or (
+            reading.is_polite
+            and reading.find({Section.GREETING, Section.GIVES_UP, Section.THANKS_ANYWAY}) is not None
+        )
     )
     if reading.left_over:
         return _shape_with_rest(case, is_strong=is_strong), _join(reading.left_over)

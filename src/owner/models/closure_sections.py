@@ -12,6 +12,7 @@ class Section(StrEnum):
     """
 
     NEVER_CLOSES = "never closes"  # not in the lists: a phrase that this owner protects
+    REGRET = "regrets"
     OTHER_MEANING = "other meanings"
     WAIT = "wait"
     BUT = "but"
@@ -36,6 +37,7 @@ class Section(StrEnum):
     BEFORE_PRAISE = "before praise"
     GREETING = "greetings"
     HELLO = "hello"
+    THANKS_ANYWAY = "thanks all the same"
     THANKS = "thanks"
     SIGN_OFF = "signs a letter"
     UNTIL_DAY = "until a day"
@@ -100,6 +102,7 @@ EVIDENCE: Final = STRONG | {
     Section.GIVES_UP,
     Section.THAT_IS_IT,
     Section.SAME_TO_YOU,
+    Section.THANKS_ANYWAY,
     Section.THANKS,
     Section.GREETING,
     Section.PRAISE,
@@ -107,11 +110,13 @@ EVIDENCE: Final = STRONG | {
     Section.YES,
     Section.NO,
 }
+POLITE: Final = frozenset({Section.THANKS, Section.THANKS_ANYWAY})
 SOFT: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
-NEUTRAL: Final = frozenset({Section.FILLER, Section.PLEASE, Section.PICTURE, Section.HELLO})
+NEUTRAL: Final = frozenset({Section.FILLER, Section.PLEASE, Section.PICTURE, Section.HELLO, Section.REGRET})
 LOUD: Final = frozenset({Section.WAIT, Section.REQUEST, Section.PROBLEM, Section.NEVER_CLOSES})
 CLOSES_KINDLY: Final = frozenset(
     {
+        Section.THANKS_ANYWAY,
         Section.THANKS,
         Section.PRAISE,
         Section.GOODBYE,
@@ -124,6 +129,7 @@ CLOSES_KINDLY: Final = frozenset(
 )
 TAKES_A_NAME: Final = frozenset(
     {
+        Section.THANKS_ANYWAY,
         Section.THANKS,
         Section.GOODBYE,
         Section.SIGN_OFF,
