@@ -146,6 +146,9 @@ class _ClauseReader:
             reading.name = self.items[0]
             return
         for position, item in enumerate(self.items):
+            if item.section is Section.LEFT_OVER and self.previous is Section.LEFT_OVER and self._rambles():
+                reading.left_over.append(item)
+                continue
             role = self._role(item, position)
             if role is not _Role.NEUTRAL:
                 self._take(item, role)
@@ -157,6 +160,10 @@ class _ClauseReader:
             reading.is_joined = reading.is_joined or said == _JOINED
         if self.has_open and not self.is_deferral:
             self._ask_politely()
+
+    def _rambles(self) -> bool:
+        """One more word of no list after another changes nothing: most words are read here."""
+        return self.has_open and self.absorbs == 0 and not self.is_deferral
 
     def _ask_politely(self) -> None:
         """A "please" beside words that no list explains asks for what they say."""

@@ -19,7 +19,7 @@ _EXCLAMATION_MARK: Final = "!"
 _ENDS: Final = frozenset(".!?;")
 
 TOKEN: Final = re.compile(r"\w+|[^\w\s]")
-_REPEATED: Final = re.compile(r"([^\W\d_])\1+")
+_REPEATED: Final = re.compile(r"([^\W\d_])(?=\1)")  # all but the last of equal letters
 # "that s all": an apostrophe typed as a blank. Repeated letters are one by then, so "ll" is "l".
 _CLITICS: Final = {
     "s": frozenset({"that", "it", "what", "let", "there", "here", "who", "how"}),
@@ -83,7 +83,7 @@ def normalise(text: str) -> str:
     text = text.translate(_FOLD)
     if "-" in text:
         text = _HYPHEN.sub(" ", text)
-    return _REPEATED.sub(r"\1", text)
+    return _REPEATED.sub("", text)
 
 
 def words_of(text: str) -> list[str]:
