@@ -92,7 +92,7 @@ def find_places(server: EmbeddedServer, name: str, services: Services, *, rank: 
         conv_id = one(
             "SELECT conv_id FROM conversations WHERE owner_id = %s AND last_seq BETWEEN 8 AND 12 ORDER BY conv_id DESC LIMIT 1",
             mine,
-        ) or one("SELECT max(conv_id) FROM conversations WHERE owner_id = %s", mine)
+        ) or one("SELECT conv_id FROM conversations WHERE owner_id = %s ORDER BY last_seq DESC LIMIT 1", mine)
         return Place(
             services=services,
             admin=admin,

@@ -14,7 +14,7 @@ from flat_data import url_of
 from owner.db.embedded import EmbeddedServer
 from owner.models.conversation_dtos import ConversationClose
 
-SAID = "Oi, a geladeira Polar do pedido não chegou, vou reclamar na ouvidoria"
+SAID = "Oi, tudo bem?"  # nothing that is searched for: what is found at once would compare with nothing
 _numbers = count(70_000_000)
 
 _DAYS = """

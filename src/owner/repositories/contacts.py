@@ -129,7 +129,7 @@ class _Query:
         else:
             # A scalar, because Postgres would turn EXISTS into a join that reads all who have the word.
             which = f"word >= {self._place(asked.beginning)} AND word < {self._place(asked.end)}"
-            own = "one.contact_id = contacts.contact_id"
+            own = f"one.contact_id = {'held' if self.words else 'contacts'}.contact_id"
             self.conditions.append(f"(SELECT true FROM contact_words AS one WHERE {own} AND {which} LIMIT 1)")  # nosec B608 # names and places of this module
 
     def add_cursor(self, cursor: str, *, is_by_name: bool) -> None:

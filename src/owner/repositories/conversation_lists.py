@@ -132,8 +132,10 @@ def list_statement(
         if place is None or urgency >= place.urgency
     ]
     listed = " UNION ALL ".join(branches)
-    # Without the urgency, where it decides nothing, Postgres merges the stretches and reads of each what is shown.
-    merged = f"urgency, {by}" if query.sort is ConversationSort.PRIORITY else by
+    # Without the urgency, where it decides nothing, Postgres merges the stretches and reads of each what is shown. With
+    # it all stretches are read, which is quicker for a few ids: else Postgres would look for them along the whole list.
+    needs_urgency = query.sort is ConversationSort.PRIORITY or narrowed.among is not None
+    merged = f"urgency, {by}" if needs_urgency else by
     sql = f"SELECT * FROM ({listed}) AS listed ORDER BY {merged} LIMIT {size}" if branches else ""  # nosec B608 # as above
     return sql, statement.values
 
