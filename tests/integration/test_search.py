@@ -50,6 +50,14 @@ ANALYZE
 """
 
 
+# The 700 newest say something else than all that were said before.
+SAID_LATELY = """
+INSERT INTO message_search (owner_id, msg_id, conv_id, lexemes)
+    SELECT $1::bigint, $2::bigint - place, place, search_lexemes($1, CASE WHEN place < 700 THEN 'zebra' ELSE 'morcego' END)
+    FROM generate_series(0, $3::integer - 1) AS place
+"""
+
+
 @pytest.fixture
 async def api(services: Services, acme: Tenant) -> AsyncIterator[Api]:
     async with calling(services, acme.api_key) as program:
@@ -372,8 +380,8 @@ async def test_the_lookup_of_a_rare_word_reads_the_owners_part_of_the_index_only
     connection = await asyncpg.connect(url_of(server, grown, "postgres"))
     try:
         body = await connection.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'search_messages'")
-        rare = body[body.index("SELECT entry.owner_id", body.index("MATERIALIZED")) :]
-        statement = rare[: rare.index(")\n        SELECT rare")]
+        rare = body[body.index("SELECT held.owner_id") :]
+        statement = rare[: rare.index(" LIMIT rare")]
         query = await connection.fetchval("SELECT search_query($1, ARRAY['girafa'], false, '&')", BIG)
         await connection.execute("SET ROLE owner_search")
         plan = json.loads(
@@ -387,6 +395,32 @@ async def test_the_lookup_of_a_rare_word_reads_the_owners_part_of_the_index_only
     [scan] = [step for step in steps(plan[0]["Plan"]) if step["Node Type"] == "Bitmap Index Scan"]
     assert scan["Index Name"] == "idx_message_search_lexemes"
     assert scan["Actual Rows"] == 6
+
+
+@pytest.mark.parametrize("said_by", [7_000, 3_000])
+async def test_what_the_latest_messages_lack_is_found_whether_it_is_common_or_rare(
+    server: EmbeddedServer, grown: str, said_by: int
+) -> None:
+    owner_id, newest = 4_711, 10_000_000
+    connection = await asyncpg.connect(url_of(server, grown, "postgres"))
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute(SAID_LATELY, owner_id, newest, said_by)
+        await connection.execute("SELECT set_config('app.owner_id', $1::text, true)", str(owner_id))
+        found = await connection.fetch(
+            "SELECT msg_id FROM search_messages(ARRAY['morcego'], false, 9223372036854775807, 30)"
+        )
+        other = await connection.fetch(
+            "SELECT msg_id FROM search_messages(ARRAY['coruja'], false, 9223372036854775807, 30)"
+        )
+    finally:
+        await transaction.rollback()
+        await connection.close()
+
+    assert [row["msg_id"] for row in found] == [newest - 700 - place for place in range(30)]
+    assert other == []
 
 
 async def test_a_list_that_is_narrowed_by_what_was_said_reads_those_conversations_only(big: Database) -> None:
