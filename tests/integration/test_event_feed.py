@@ -152,6 +152,25 @@ async def test_one_readers_failure_stops_neither_other_readers_nor_other_owners(
     assert await kept(services, acme, "broken") == []
 
 
+async def test_a_reader_that_is_far_behind_keeps_no_other_waiting(
+    services: Services, acme: Tenant, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick, late = KeepingReader("quick"), KeepingReader("late")
+    await note(services, acme, 6)
+    await feed_of(services, clock, quick).advance(acme.owner_id)
+    happened = await note(services, acme)
+    monkeypatch.setattr(event_feed, "BATCH", 2)
+    monkeypatch.setattr(event_feed, "BATCHES_IN_TURN", 2)
+    feed = feed_of(services, clock, late, quick)
+
+    assert await feed.advance(acme.owner_id) is Progress.MORE  # the first turn of who is new is its beginning
+    assert await kept(services, acme, "quick") == happened
+    assert len(await kept(services, acme, "late")) < len(happened)
+    while await feed.advance(acme.owner_id) is Progress.MORE:
+        pass
+    assert await kept(services, acme, "late") == happened
+
+
 async def test_feeds_that_run_at_once_read_each_event_once(
     services: Services, acme: Tenant, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """How far each reader of the current owner's events has got."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from owner.db.database import Connection
@@ -12,21 +13,21 @@ class EventCursorRepository:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    async def claim(self, reader: str, *, now: datetime) -> FeedPosition | None:
-        """The reader's place, locked until the transaction ends.
+    async def claim(self, readers: Collection[str], *, now: datetime) -> dict[str, FeedPosition]:
+        """Where readers have got to, locked until the transaction ends.
 
-        None where it has none yet, where somebody else holds it, or where it is to rest after a failure.
+        Without those that have no place yet, that somebody else holds, or that are to rest after a failure.
         """
-        row = await self.connection.fetchrow(
+        rows = await self.connection.fetch(
             """
-            SELECT xid, event_id FROM event_cursors
-            WHERE reader = $1 AND (next_attempt_at IS NULL OR next_attempt_at <= $2)
-            FOR UPDATE SKIP LOCKED
+            SELECT reader, xid, event_id FROM event_cursors
+            WHERE reader = ANY ($1) AND (next_attempt_at IS NULL OR next_attempt_at <= $2)
+            ORDER BY reader FOR UPDATE SKIP LOCKED
             """,
-            reader,
+            list(readers),
             now,
         )
-        return FeedPosition(row["xid"], row["event_id"]) if row else None
+        return {row["reader"]: FeedPosition(row["xid"], row["event_id"]) for row in rows}
 
     async def start(self, owner_id: int, reader: str, *, at: FeedPosition) -> bool:
         """Give a reader its first place; False where it has one."""
@@ -42,13 +43,13 @@ class EventCursorRepository:
         )
         return result == "INSERT 0 1"
 
-    async def save(self, reader: str, position: FeedPosition) -> None:
+    async def save(self, readers: Collection[str], position: FeedPosition) -> None:
         await self.connection.execute(
             """
             UPDATE event_cursors SET xid = $2, event_id = $3, failures = 0, next_attempt_at = NULL, updated_at = now()
-            WHERE reader = $1
+            WHERE reader = ANY ($1)
             """,
-            reader,
+            list(readers),
             position.xid,
             position.event_id,
         )

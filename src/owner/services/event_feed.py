@@ -43,6 +43,7 @@ class Progress(Enum):
     DONE = "DONE"  # every reader has read everything
     MORE = "MORE"  # there is more than one turn allows
     WAITS = "WAITS"  # a reader has failed and rests, or another process moves it on
+    APART = "APART"  # none: one reader is so far behind that the others shall not wait for it
 
 
 class EventFeedService:
@@ -79,37 +80,63 @@ class EventFeedService:
         return dict(turn.result() for turn in turns)
 
     async def advance(self, owner_id: int) -> Progress:
-        """Let each reader read what is new; one that fails is no matter to the others."""
-        ends = {await self._advance_reader(reader, owner_id) for reader in self.readers}
+        """Let each reader read what is new; one that fails is no matter to the others.
+
+        They read in one transaction. When it fails, or one is far behind, each reads by itself: then one fails alone,
+        and keeps nobody waiting.
+        """
+        try:
+            end = await self._advance(self.readers, owner_id)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it comes again for the reader whose it is
+            end = Progress.APART
+        if end is not Progress.APART:
+            return end
+        ends = {await self._advance_alone(reader, owner_id) for reader in self.readers}
         return next((end for end in (Progress.MORE, Progress.WAITS) if end in ends), Progress.DONE)
 
-    async def _advance_reader(self, reader: EventReader, owner_id: int) -> Progress:
+    async def _advance_alone(self, reader: EventReader, owner_id: int) -> Progress:
         try:
-            for _ in range(BATCHES_IN_TURN):
-                end = await self._read_batch(reader, owner_id)
-                if end is not Progress.MORE:
-                    return end
+            return await self._advance([reader], owner_id)
         except DatabaseUnavailable:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with one reader, the others go on
             await self._rest(reader, owner_id, problem)
             return Progress.WAITS
+
+    async def _advance(self, readers: Sequence[EventReader], owner_id: int) -> Progress:
+        for _ in range(BATCHES_IN_TURN):
+            end = await self._read_batch(readers, owner_id)
+            if end is not Progress.MORE:
+                return end
         return Progress.MORE
 
-    async def _read_batch(self, reader: EventReader, owner_id: int) -> Progress:
+    async def _read_batch(self, readers: Sequence[EventReader], owner_id: int) -> Progress:
         async with self.database.owner(owner_id) as connection:
             cursors = EventCursorRepository(connection)
-            position = await cursors.claim(reader.name, now=self.clock.now())
-            if position is None:
-                return await self._start(reader, owner_id, connection)
-            # Read after the lock is held, so that it shows what the holder before has left.
-            events = await EventRepository(connection).list_after(position, limit=BATCH)
+            positions = await cursors.claim([reader.name for reader in readers], now=self.clock.now())
+            others = [reader for reader in readers if reader.name not in positions]
+            if Progress.MORE in {await self._start(reader, owner_id, connection) for reader in others}:
+                return Progress.MORE
+            end = Progress.WAITS if others else Progress.DONE
+            if not positions:
+                return end
+            # Read after the locks are held, so that it shows what the holder before has left.
+            events = await EventRepository(connection).list_after(min(positions.values()), limit=BATCH)
             if not events:
-                return Progress.DONE
-            await reader.read(connection, owner_id, events)
-            await cursors.save(reader.name, events[-1].position)
+                return end
+            if len(events) == BATCH and len(set(positions.values())) > 1:
+                return Progress.APART
+            last = events[-1].position
+            behind = [reader for reader in readers if positions.get(reader.name, last) < last]
+            for reader in behind:
+                position = positions[reader.name]
+                new = [event for event in events if event.position > position]
+                await reader.read(connection, owner_id, new)
+            await cursors.save([reader.name for reader in behind], last)
         # What has come meanwhile has a notice of its own.
-        return Progress.MORE if len(events) == BATCH else Progress.DONE
+        return Progress.MORE if len(events) == BATCH else end
 
     async def _start(self, reader: EventReader, owner_id: int, connection: Connection) -> Progress:
         """Give a new reader its place, committed before it reads: nobody waits for its first, long read."""
