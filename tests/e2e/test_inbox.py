@@ -1,110 +1,22 @@
 """People answer customers in a real browser, beside a real server, worker and provider."""
 
 import re
-from base64 import b64decode
-from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Final, Literal
 from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from filelock import FileLock
-from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from e2e.chromium import HOW, find_chromium, open_browser
-from e2e.stage import PATIENCE, Stage, eventually
+from e2e.desk import SitDown, answer, hear, line_of, open_line, said
+from e2e.stage import Stage, eventually
 from factories import Tenant, some_number
 from owner.models.segments import count_segments
 
-PASSWORD = "correct horse"
-SitDown: TypeAlias = Callable[..., Awaitable[Page]]
-PHONE: ViewportSize = {"width": 390, "height": 844}
-PICTURE = b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-DESK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 
 pytestmark = pytest.mark.timeout(300)  # the first one may have to install the browser
-expect.set_options(timeout=PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-async def browser(run_folder: Path) -> AsyncIterator[Browser]:
-    executable = find_chromium(FileLock(run_folder / "chromium.lock"))
-    if executable is None:
-        pytest.skip(HOW)
-    async with open_browser(executable) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def running(stage: Stage) -> Stage:
-    await stage.serve()
-    await stage.work()
-    return stage
-
-
-@pytest.fixture
-async def acme(running: Stage) -> Tenant:
-    return await running.tenant("acme")
-
-
-@pytest.fixture
-async def sit_down(running: Stage, browser: Browser, acme: Tenant) -> AsyncIterator[SitDown]:
-    """Somebody of the company opens a browser of their own and signs in; scripts that fail, fail the test."""
-    contexts, failures = [], []
-
-    async def open_page(**options: Any) -> Page:
-        wanted = {"locale": "en-US", "viewport": DESK, "base_url": running.url, **options}
-        context = await browser.new_context(**wanted)
-        contexts.append(context)
-        page = await context.new_page()
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        await page.goto("/inbox/sign-in")
-        await sign_in(page, acme)
-        return page
-
-    yield open_page
-    for context in contexts:
-        await context.close()
-    assert failures == []
-
-
-async def sign_in(page: Page, tenant: Tenant) -> None:
-    await page.locator("[name=email]").fill(tenant.owner.email)
-    await page.locator("[name=password]").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/inbox/conversations*")
-
-
-def line_of(page: Page, words: str) -> Locator:
-    """The conversation in the list."""
-    return page.locator(".line", has_text=words)
-
-
-def said(page: Page, words: str) -> Locator:
-    return page.locator(".message", has_text=words)
-
-
-async def open_line(page: Page, words: str) -> None:
-    await line_of(page, words).click()
-    await expect(page.locator("#conversation")).to_contain_text(words)
-
-
-async def hear(running: Stage, tenant: Tenant, page: Page, words: str) -> str:
-    """A customer writes, and the conversation is opened as it comes; who wrote."""
-    customer = some_number()
-    await running.write(tenant, customer, words)
-    await open_line(page, words)
-    return customer
-
-
-async def answer(page: Page, words: str) -> None:
-    await page.locator("#content").fill(words)
-    await page.locator("#content").press("Enter")
-    await expect(said(page, words)).to_be_visible()
 
 
 async def test_a_customer_writes_and_is_answered(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
@@ -133,17 +45,6 @@ async def test_the_phone_and_the_inbox_talk_to_each_other(
     await expect(phone.locator(".bubble.theirs")).to_contain_text("Entregamos, Ana!")
     await expect(said(inbox, "Entregamos, Ana!").locator(".tick-read")).to_be_attached()
     await phone.close()
-
-
-async def test_a_message_appears_in_an_open_conversation(
-    running: Stage, acme: Tenant, sit_down: SitDown
-) -> None:
-    page = await sit_down()
-    ana = await hear(running, acme, page, "Oi")
-
-    await running.write(acme, ana, "Meu pedido não chegou")
-
-    await expect(said(page, "Meu pedido não chegou")).to_be_visible()
 
 
 async def test_a_note_is_seen_by_colleagues_and_not_by_the_customer(
@@ -254,37 +155,33 @@ async def test_a_phone_shows_the_list_or_a_conversation(
     await expect(line_of(page, "Cabe no bolso?")).to_be_visible()
 
 
-async def test_a_draft_survives_a_reload_and_a_session_that_ended(
+async def test_without_script_people_read_answer_find_and_close(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:
-    page = await sit_down()
-    await running.write(acme, some_number(), "Aceitam cartão?")
-    await open_line(page, "Aceitam cartão?")
-    await page.locator("#content").fill("Aceitamos, em até")
-
-    await page.reload()
-    await expect(page.locator("#content")).to_have_value("Aceitamos, em até")
-    await page.context.clear_cookies()
-    await page.reload()
-    await page.wait_for_url(re.compile("/inbox/sign-in"))
-    await page.locator("[name=email]").fill(acme.owner.email)
-    await page.locator("[name=password]").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-
-    await expect(said(page, "Aceitam cartão?")).to_be_visible()
-    await expect(page.locator("#content")).to_have_value("Aceitamos, em até")
-
-
-async def test_without_script_people_read_and_answer(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
     page, ana = await sit_down(java_script_enabled=False), some_number()
     await running.write(acme, ana, "Sem script?")
-    await page.reload()
+    await page.get_by_label("Search in messages").fill("script")
+    await page.keyboard.press("Enter")
 
-    await line_of(page, "Sem script?").click()
+    await line_of(page, "script?").click()
     await page.locator("#content").fill("Também funciona.")
-    await page.get_by_role("button", name="Send").click()
-
+    await page.get_by_role("button", name="Send", exact=True).click()
     await expect(said(page, "Também funciona.")).to_be_visible()
+    await page.get_by_label("Note", exact=True).check()
+    await page.locator("#content").fill("Cliente curioso")
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.locator(".note")).to_contain_text("Cliente curioso")
+    await page.get_by_role("button", name="Take", exact=True).click()
+    await expect(page.get_by_role("button", name="Give back")).to_be_visible()
+    await page.locator("summary", has_text="Close").click()
+    await page.get_by_role("button", name="Close the conversation").click()
+
+    await expect(page.locator(".conversation-top")).to_contain_text("Closed by an agent")
+    await page.goto("/inbox/settings/labels")
+    await page.locator("input[name=name]").first.fill("Troca")
+    await page.locator("main form button.primary").first.click()
+    await expect(page.locator("main")).to_contain_text("Troca")
+    assert await running.phone(ana) == ["Também funciona."]
 
 
 @pytest.mark.parametrize(
@@ -326,23 +223,6 @@ async def _look_at(page: Page, paths: list[str]) -> None:
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
         links = page.locator("a[href^='/inbox/']:not([download])")
         paths += await links.evaluate_all("links => links.map(link => link.pathname)")
-
-
-async def test_what_came_while_the_connection_was_lost_is_caught_up_on(
-    running: Stage, acme: Tenant, sit_down: SitDown
-) -> None:
-    page = await sit_down()
-    ana = await hear(running, acme, page, "Oi")
-
-    for program in running.programs:
-        if "serve" in program.log.name:
-            await program.end()
-    await expect(page.locator("#live")).to_be_visible()
-    await running.serve()
-    await running.write(acme, ana, "Ainda estão aí?")
-
-    await expect(said(page, "Ainda estão aí?")).to_be_visible()
-    await expect(page.locator("#live")).not_to_be_visible()
 
 
 async def test_canned_replies_are_written_by_their_shortcut(
@@ -398,23 +278,6 @@ async def test_the_palette_finds_a_command_and_does_it(
     await page.keyboard.press("Enter")
 
     await expect(page.get_by_role("button", name="Give back")).to_be_visible()
-
-
-async def test_a_picture_is_sent_and_looked_at(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
-    page = await sit_down()
-    await hear(running, acme, page, "Como é o bolo?")
-
-    await page.locator("#files").set_input_files(
-        {"name": "bolo.png", "mimeType": "image/png", "buffer": PICTURE}
-    )
-    await expect(page.locator("#chosen-files")).to_contain_text("bolo.png")
-    await page.get_by_role("button", name="Send", exact=True).click()
-    await page.locator(".message.outbound [data-lightbox]").click()
-
-    await expect(page.locator("#lightbox img")).to_be_visible()
-    await expect(
-        page.locator(".message.outbound .tick-delivered, .message.outbound .tick-read")
-    ).to_be_attached()
 
 
 async def test_a_closing_word_is_added_and_tried(running: Stage, acme: Tenant, sit_down: SitDown) -> None:

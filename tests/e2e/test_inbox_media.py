@@ -1,0 +1,108 @@
+"""Files and places of every kind, as a browser shows them."""
+
+import math
+import struct
+import wave
+from base64 import b64decode, b64encode
+from io import BytesIO
+from typing import Final
+
+import pytest
+from playwright.async_api import Page, expect
+
+from e2e.desk import SitDown, hear
+from e2e.stage import Stage, eventually
+from factories import Tenant, some_number
+
+pytestmark = pytest.mark.timeout(300)  # the first one may have to install the browser
+
+PICTURE: Final = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PDF: Final = b"%PDF-1.4\n1 0 obj<<>>endobj\n%%EOF"
+FILM: Final = """
+() => new Promise((done) => {
+  const canvas = document.createElement("canvas");
+  const pen = canvas.getContext("2d");
+  const recorder = new MediaRecorder(canvas.captureStream(25), { mimeType: "video/webm" });
+  const pieces = [];
+  recorder.ondataavailable = ({ data }) => pieces.push(data);
+  recorder.onstop = async () => {
+    const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
+    done(btoa(String.fromCharCode(...bytes)));
+  };
+  recorder.start();
+  let shown = 0;
+  const clock = setInterval(() => {
+    pen.fillStyle = `hsl(${shown * 30} 60% 50%)`;
+    pen.fillRect(0, 0, 300, 150);
+    shown += 1;
+    if (shown > 12) { clearInterval(clock); recorder.stop(); }
+  }, 40);
+})
+"""  # made by the browser itself
+
+
+async def test_a_picture_is_sent_and_looked_at(running: Stage, acme: Tenant, sit_down: SitDown) -> None:
+    page = await sit_down()
+    await hear(running, acme, page, "Como é o bolo?")
+
+    await page.locator("#files").set_input_files(
+        {"name": "bolo.png", "mimeType": "image/png", "buffer": PICTURE}
+    )
+    await expect(page.locator("#chosen-files")).to_contain_text("bolo.png")
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await page.locator(".message.outbound [data-lightbox]").click()
+
+    await expect(page.locator("#lightbox img")).to_be_visible()
+    await expect(
+        page.locator(".message.outbound .tick-delivered, .message.outbound .tick-read")
+    ).to_be_attached()
+
+
+async def test_recordings_films_documents_and_places_are_shown_and_played(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), f"whatsapp:{some_number()}"
+    film = await page.evaluate(FILM)
+    for content_type, content in (
+        ("audio/wav", b64encode(_tone()).decode()),
+        ("video/webm", film),
+        ("application/pdf", b64encode(PDF).decode()),
+    ):
+        file = {"content_type": content_type, "data_base64": content}
+        await running.write(acme, ana, "", media=[file])
+    place = {"latitude": -23.5614, "longitude": -46.6559, "label": "MASP", "address": "Av. Paulista, 1578"}
+    conv_id = await running.write(acme, ana, "", location=place)
+
+    await page.goto(f"/inbox/conversations/{conv_id}")
+
+    for kind in ("audio", "video"):
+        player = page.locator(f"#thread {kind}")
+        await expect(player).to_be_attached()
+        await player.evaluate("player => { player.muted = true; return player.play(); }")
+        await _played(page, kind)
+    await expect(page.get_by_role("link", name="Document")).to_contain_text("PDF")
+    shared = page.get_by_role("link", name="MASP")
+    await expect(shared).to_contain_text("Av. Paulista, 1578")
+    await expect(shared).to_have_attribute(
+        "href", "https://www.openstreetmap.org/?mlat=-23.5614&mlon=-46.6559#map=17/-23.5614/-46.6559"
+    )
+
+
+async def _played(page: Page, kind: str) -> None:
+    async def look() -> bool:
+        return bool(await page.evaluate(f"document.querySelector('#thread {kind}').currentTime > 0"))
+
+    await eventually(look, f"the {kind} plays")
+
+
+def _tone() -> bytes:
+    """Half a second of sound."""
+    made = BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(step / 5))) for step in range(4000)))
+    return made.getvalue()
