@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 from starlette.requests import Request
 
+from owner.inbox.devices import device_name
 from owner.inbox.language import FOLDER, channel_name
 from owner.inbox.visit import Visit
 from owner.wording import templates_in
@@ -50,5 +51,9 @@ def static_url(name: str) -> str:
 @cache
 def _environment(language: str) -> Environment:
     environment = templates_in(FOLDER, language)
-    environment.globals |= {"static_url": static_url, "channel_name": channel_name}
+    environment.globals |= {
+        "static_url": static_url,
+        "channel_name": channel_name,
+        "device_name": device_name,
+    }
     return environment
