@@ -338,3 +338,22 @@ async def test_a_template_is_chosen_filled_in_and_read_before_it_is_sent(
 
 async def has_arrived(running: Stage, customer: str, text: str) -> bool:
     return await running.phone(customer) == [text]
+
+
+async def test_a_search_opens_the_thread_at_what_it_found(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    customer = some_number()
+    for words in ("Onde está a encomenda?", "A ENCOMENDA chegou", *(f"Mensagem {n}" for n in range(20))):
+        await running.write(acme, customer, words)
+    page = await sit_down()
+
+    await page.locator("#search").fill("encomenda")
+    await page.locator("#search").press("Enter")
+    await line_of(page, "ENCOMENDA").click()
+
+    found = page.locator("#found")
+    await expect(found.locator("mark")).to_have_text("ENCOMENDA")
+    await expect(found).to_be_in_viewport()
+    await page.get_by_role("link", name="Found before this").click()
+    await expect(page.locator("#thread mark").first).to_be_in_viewport()

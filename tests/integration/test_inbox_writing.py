@@ -257,3 +257,40 @@ async def test_why_an_answer_was_held_back_is_told_in_the_reader_s_language(
 
     assert page.status == 409
     assert "O cliente escreveu nesse meio-tempo." in page.text
+
+
+async def test_what_was_searched_for_is_marked_in_the_thread_and_leads_from_hit_to_hit(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    customer = some_number()
+    texts = ["Cadê o <b>PEDIDO</b> & o café?", *["Oi"] * 60, "pedido com cafe", "Só o pedido"]
+    for text in texts:
+        conv_id = await a_customer_writes(services, acme, text, customer=customer)
+
+    found = await browser.get("/inbox/conversations?q=pedido+caf%C3%A9")
+    page = await browser.get(f"/inbox/conversations/{conv_id}?q=pedido+caf%C3%A9")
+    plain = await browser.get(f"/inbox/conversations/{conv_id}")
+    [older] = re.findall(r'hx-get="([^"]*/older[^"]*)"', page.html)
+    before = await browser.get(unescape(older))
+
+    assert f'href="/inbox/conversations/{conv_id}?view=open&amp;q=pedido+caf%C3%A9#found"' in found.html
+    assert re.findall(r'id="found">(.*?)</p>', page.html) == ["<mark>pedido</mark> com <mark>cafe</mark>"]
+    assert '<p class="said">Só o pedido</p>' in page.html  # has not all of the words
+    marked = "Cadê o &lt;b&gt;<mark>PEDIDO</mark>&lt;/b&gt; &amp; o <mark>café</mark>?"
+    assert marked in before.html
+    assert "<mark>" not in plain.html.partition('id="thread"')[2]
+
+
+async def test_a_hit_far_above_is_in_the_thread_that_a_search_opens(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    customer = some_number()
+    for text in ("um bolo", "outro bolo", *["Oi"] * 60):
+        conv_id = await a_customer_writes(services, acme, text, customer=customer)
+
+    page = await browser.get(f"/inbox/conversations/{conv_id}?q=bolo")
+
+    first, second = re.findall(r'(?s)id="message-(\d+)">(?:(?!</article>).)*<mark>bolo', page.html)
+    assert page.html.count("<mark>bolo</mark>") >= 2
+    assert f'href="#message-{first}"' in page.html
+    assert f'href="#message-{second}"' in page.html

@@ -359,3 +359,13 @@ async def test_a_sign_in_that_can_not_be_meant_is_refused(api: Visit, body: dict
     status, problem = await api.call("POST", "/v1/sessions", key=None, json=body)
 
     assert (status, problem["code"]) == (422, "invalid_input")
+
+
+async def test_a_person_signs_out_everywhere_else(api: Visit, acme: Tenant) -> None:
+    here, there, elsewhere = [await api.sign_in(acme.owner.email) for _ in range(3)]
+
+    ended, _ = await api.call("DELETE", "/v1/sessions/others", key=here)
+    again, _ = await api.call("DELETE", "/v1/sessions/others", key=here)
+
+    assert (ended, again) == (204, 204)
+    assert [await is_let_in(api, token) for token in (here, there, elsewhere)] == [True, False, False]

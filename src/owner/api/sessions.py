@@ -54,6 +54,12 @@ async def sign_out(services: UseCases, caller: Caller) -> None:
     await services.sessions.end(caller, caller.session_id or 0)
 
 
+@router.delete("/others", status_code=status.HTTP_204_NO_CONTENT, **needs(Permission.SELF))
+async def sign_out_everywhere_else(services: UseCases, caller: Caller) -> None:
+    """End all of one's own sessions but the one that asks. A second time changes nothing."""
+    await services.sessions.end_others(caller)
+
+
 @router.delete("/{session_id:int}", status_code=status.HTTP_204_NO_CONTENT, **needs(Permission.SELF))
 async def end_session(
     session_id: Annotated[int, Path(ge=1, le=LARGEST_ID)], services: UseCases, caller: Caller

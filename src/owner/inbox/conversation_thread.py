@@ -1,7 +1,7 @@
 """The middle and the right pane: what was said and done in a conversation, and with whom."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import ClassVar
@@ -21,6 +21,7 @@ from owner.models.media import Media
 from owner.models.message import MAXIMUM_LENGTH, Message
 from owner.models.note import Note
 from owner.models.permissions import Permission
+from owner.models.search import Snippet
 from owner.models.segments import GSM_BASIC, GSM_EXTENDED
 from owner.services.catalog import Services
 from owner.services.conversation_threads import Thread
@@ -38,6 +39,7 @@ class Entry:
     files: Sequence[Media] = ()
     note: Note | None = None
     event: Event | None = None
+    hit: "Hit | None" = None
 
     def name_of(self, file: Media) -> str:
         """What a file that we sent was called; the provider doesn't tell the names of customers' files."""
@@ -46,11 +48,24 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """A message that holds what was looked for; the ids of the hits before and after it."""
+
+    text: Snippet
+    earlier: int | None
+    later: int | None
+    is_newest: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadStretch(Page):
-    """Entries by day, oldest first; `older` leads to those before."""
+    """Entries by day, oldest first; `older` leads to those before. What was looked for is marked."""
 
     template: ClassVar = "conversation_stretch.html"
     thread: Thread
+    q: str = ""
+    marks: Mapping[int, Snippet] = field(default_factory=dict)  # by msg_id
+    is_latest: bool = True  # nothing comes after it
 
     @property
     def conv_id(self) -> int:
@@ -63,9 +78,14 @@ class ThreadStretch(Page):
             yield day[0].at, day
 
     def _entries(self) -> list[Entry]:
-        thread = self.thread
+        thread, hits = self.thread, self._hits()
         said = [
-            Entry(message.created_at, message=message, files=thread.files.get(message.msg_id, ()))
+            Entry(
+                message.created_at,
+                message=message,
+                files=thread.files.get(message.msg_id, ()),
+                hit=hits.get(message.msg_id),
+            )
             for message in thread.messages
         ]
         noted = [Entry(note.created_at, note=note) for note in thread.notes]
@@ -73,6 +93,14 @@ class ThreadStretch(Page):
         opened = {"conversation.opened": thread.conversation.created_at}
         happened = [Entry(opened.get(event.type, event.created_at), event=event) for event in thread.events]
         return sorted([*happened, *said, *noted], key=lambda entry: entry.at)
+
+    def _hits(self) -> Mapping[int, Hit]:
+        ids = [message.msg_id for message in self.thread.messages if message.msg_id in self.marks]
+        around = zip([None, *ids], ids, [*ids[1:], None], strict=False)
+        return {
+            one: Hit(self.marks[one], earlier, later, is_newest=self.is_latest and later is None)
+            for earlier, one, later in around
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +164,23 @@ class ConversationPane(Page):
         )
 
 
-async def load_pane(services: Services, person: Signed, conv_id: int) -> ConversationPane:
+async def load_stretch(
+    services: Services, person: Signed, conv_id: int, *, before: str | None = None, q: str = ""
+) -> ThreadStretch:
+    """The newest stretch is long enough to hold the newest message that was looked for."""
+    owner_id, q = person.caller.owner_id, q.strip()
+    newest = None if before else await services.search.find_newest(owner_id, conv_id, q)
+    down_to = newest.seq if newest else None
+    thread = await services.conversation_threads.load(owner_id, conv_id, before=before, down_to=down_to)
+    marks = await services.search.mark(owner_id, thread.messages, q)
+    return ThreadStretch(thread, q, marks, is_latest=before is None)
+
+
+async def load_pane(services: Services, person: Signed, conv_id: int, *, q: str = "") -> ConversationPane:
     """Everything that the two panes show; seen by its reader from now on."""
     caller = person.caller
-    thread = await services.conversation_threads.load(caller.owner_id, conv_id)
+    stretch = await load_stretch(services, person, conv_id, q=q)
+    thread = stretch.thread
     if caller.may(Permission.CONVERSATIONS_WRITE):
         await services.conversation_reads.mark(caller, conv_id)
     contact = await services.contacts.get(caller.owner_id, thread.conversation.contact_id)
@@ -149,7 +190,7 @@ async def load_pane(services: Services, person: Signed, conv_id: int) -> Convers
     )
     return ConversationPane(
         await services.conversation_views.show(caller, thread.conversation),
-        ThreadStretch(thread),
+        stretch,
         contact.shown(),
         [one for one in earlier.items if one.conv_id != conv_id][:EARLIER],
         await load_choices(services, person),

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from fastapi import APIRouter, File, Form, Path, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
+from pydantic import Field
 
 from owner.api.conversations import ConvId
 from owner.api.dependencies import UseCases
@@ -14,9 +15,9 @@ from owner.api.media import get_media
 from owner.api.routing import needs
 from owner.inbox.choices import Choices, load_choices
 from owner.inbox.conversation_list import ConversationList, ListWish, Told, load_list
-from owner.inbox.conversation_thread import ConversationPane, ThreadStretch, load_pane
+from owner.inbox.conversation_thread import ConversationPane, load_pane, load_stretch
 from owner.inbox.files import uploads_of
-from owner.inbox.forms import said
+from owner.inbox.forms import Asked, said
 from owner.inbox.rendering import Page, is_partial, show
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.visit import Signed
@@ -31,6 +32,13 @@ from owner.services.catalog import Services
 router = APIRouter(prefix="/inbox/conversations", route_class=PageRoute)
 Wish = Annotated[ListWish, Query()]
 SHOWN: Final = ("closure.", "contact.", "conversation.", "label.", "message.", "note.")
+
+
+class StretchWish(Asked):
+    """Where an older stretch of a thread ends, and what is looked for in it."""
+
+    cursor: str = Field(max_length=500)
+    q: str = Field(default="", max_length=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ async def show_conversation(
     request: Request, services: UseCases, person: Person, conv_id: ConvId, wish: Wish
 ) -> Response:
     if is_partial(request):
-        return show(request, await load_pane(services, person, conv_id))
+        return show(request, await load_pane(services, person, conv_id, q=wish.q))
     return show(request, await load_page(services, person, wish, conv_id=conv_id))
 
 
@@ -83,10 +91,9 @@ async def show_older(
     services: UseCases,
     person: Person,
     conv_id: ConvId,
-    cursor: Annotated[str, Query(max_length=500)],
+    wish: Annotated[StretchWish, Query()],
 ) -> Response:
-    thread = await services.conversation_threads.load(person.caller.owner_id, conv_id, before=cursor)
-    return show(request, ThreadStretch(thread))
+    return show(request, await load_stretch(services, person, conv_id, before=wish.cursor, q=wish.q))
 
 
 @router.post("/{conv_id:int}/messages", **needs(Permission.MESSAGES_SEND))
@@ -121,7 +128,7 @@ async def load_page(
     told: Told | None = None,
 ) -> ConversationsPage:
     since = write_feed_cursor(await services.event_streams.now())  # before anything else is read
-    pane = await load_pane(services, person, conv_id) if conv_id else None
+    pane = await load_pane(services, person, conv_id, q=wish.q) if conv_id else None
     shown = await load_list(services, person, wish, selected=conv_id, told=told)
     choices = pane.choices if pane else await load_choices(services, person)
     return ConversationsPage(shown, choices, since, pane)

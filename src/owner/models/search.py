@@ -90,6 +90,11 @@ def snippet_of(text: str, found: Collection[str]) -> Snippet:
     return Snippet(f"{before}{text[start:end]}{after}", highlights)
 
 
+def marked(text: str, found: Collection[str]) -> Snippet:
+    """The whole text, with the words that were found."""
+    return Snippet(text, [(word.start, word.end) for word in _words(text) if word.folded in found])
+
+
 def _at_words(text: str, start: int, end: int) -> tuple[int, int]:
     """Cut between words where there is one near."""
     if start and (blank := text.find(" ", start, start + 20)) >= 0:

@@ -18,6 +18,7 @@ from owner.repositories.media import MediaRepository
 from owner.repositories.messages import MessageRepository
 
 MESSAGES: Final = 50  # of one page of a thread
+FARTHEST: Final = 6  # pages that are shown at once to reach what was looked for
 TOLD: Final = (
     "closure.cleared",
     "closure.shadowed",
@@ -56,15 +57,17 @@ class ConversationThreadService:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def load(self, owner_id: int, conv_id: int, *, before: str | None = None) -> Thread:
-        """The newest stretch, or the one before a cursor; raises `InvalidCursor` and `ConversationNotFound`."""
+    async def load(
+        self, owner_id: int, conv_id: int, *, before: str | None = None, down_to: int | None = None
+    ) -> Thread:
+        """The newest stretch, or the one before a cursor; raises `InvalidCursor` and `ConversationNotFound`.
+
+        `down_to` is the `seq` of a message that shall be in it, if it is not too far away.
+        """
         async with self.database.owner(owner_id) as connection:
             conversation = await ConversationRepository(connection).get(conv_id)
-            page = await MessageRepository(connection).list_by_conversation(
-                conv_id, limit=MESSAGES, cursor=before, newest_first=True
-            )
-            messages = page.items[::-1]
-            since = messages[0].created_at if messages and page.next_cursor else conversation.created_at
+            messages, older = await _read(connection, conv_id, before, down_to)
+            since = messages[0].created_at if messages and older else conversation.created_at
             until = await _beginning_of_next(connection, messages) if before else None
             beside = ConversationThreadRepository(connection)
             return Thread(
@@ -74,7 +77,7 @@ class ConversationThreadService:
                 await beside.list_notes(conv_id, since=since, until=until),
                 await beside.list_events(conv_id, types=TOLD, since=since, until=until),
                 await beside.names_of_people(),
-                page.next_cursor,
+                older,
             )
 
     async def names(self, owner_id: int) -> Mapping[int, str]:
@@ -86,6 +89,22 @@ class ConversationThreadService:
         """Names and last words for a page of conversations."""
         async with self.database.owner(owner_id) as connection:
             return await ConversationThreadRepository(connection).previews(conv_ids)
+
+
+async def _read(
+    connection: Connection, conv_id: int, before: str | None, down_to: int | None
+) -> tuple[list[Message], str | None]:
+    """Messages oldest first, and the cursor of those before them."""
+    messages: list[Message] = []
+    older = before
+    for _ in range(FARTHEST):
+        page = await MessageRepository(connection).list_by_conversation(
+            conv_id, limit=MESSAGES, cursor=older, newest_first=True
+        )
+        messages, older = [*page.items[::-1], *messages], page.next_cursor
+        if older is None or down_to is None or messages[0].seq <= down_to:
+            break
+    return messages, older
 
 
 async def _beginning_of_next(connection: Connection, messages: Sequence[Message]) -> datetime | None:

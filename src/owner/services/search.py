@@ -11,6 +11,7 @@ from owner.models.search import (
     MessageSearch,
     Snippet,
     is_unfinished,
+    marked,
     searched_words,
     snippet_of,
     words_of,
@@ -97,6 +98,39 @@ class SearchService:
             candidates = {word for message in messages for word in words_of(message.content)}
             matching = await repository.matching(candidates, words, is_unfinished=unfinished)
         return {message.conv_id: snippet_of(message.content, matching) for message in messages}
+
+    async def find_newest(self, owner_id: int, conv_id: int, text: str) -> Message | None:
+        """The newest message of a conversation that holds all of the words."""
+        words = searched_words(text)
+        if not words:
+            return None
+        async with self.database.owner(owner_id) as connection:
+            repository = MessageSearchRepository(connection, owner_id)
+            await _catch_up(repository)
+            newest = await repository.find_within([conv_id], words, is_unfinished=is_unfinished(text))
+            return next(iter(await repository.list_messages(newest)), None)
+
+    async def mark(self, owner_id: int, messages: Sequence[Message], text: str) -> Mapping[int, Snippet]:
+        """The whole texts of those messages that hold all of the words, which are marked in them."""
+        words = searched_words(text)
+        if not words:
+            return {}
+        said = {message.msg_id: frozenset(words_of(message.content)) for message in messages}
+        async with self.database.owner(owner_id) as connection:
+            repository = MessageSearchRepository(connection, owner_id)
+            candidates = frozenset[str]().union(*said.values())
+            found = [
+                await repository.matching(
+                    candidates, [word], is_unfinished=word == words[-1] and is_unfinished(text)
+                )
+                for word in words
+            ]
+        everything = set[str]().union(*found)
+        return {
+            message.msg_id: marked(message.content, everything)
+            for message in messages
+            if all(said[message.msg_id] & forms for forms in found)
+        }
 
 
 async def conversations_with(connection: Connection, owner_id: int, text: str) -> list[int]:

@@ -60,11 +60,21 @@ const toEnd = () => { const one = thread(); if (one) one.scrollTop = one.scrollH
 document.addEventListener("scroll", (event) => {
   if (event.target === thread()) isAtEnd = event.target.scrollHeight - event.target.scrollTop - event.target.clientHeight < 60;
 }, true);
-document.addEventListener("htmx:after:swap", () => { if (isAtEnd) toEnd(); mark(); });
+let shown = null; // what was looked for is gone to once, when its conversation is opened
+function toPlace() {
+  const found = document.getElementById("found");
+  const wanted = found && document.getElementById("conversation").getAttribute("hx-get");
+  if (wanted && wanted !== shown) {
+    found.scrollIntoView({ block: "center" });
+    isAtEnd = false;
+  } else if (isAtEnd || wanted !== shown) toEnd();
+  shown = wanted;
+}
+document.addEventListener("htmx:after:swap", () => { toPlace(); mark(); });
 // A picture or a film has its height only once it is there.
 for (const arrived of ["load", "loadedmetadata"]) document.addEventListener(arrived, (event) => { if (isAtEnd && thread()?.contains(event.target)) toEnd(); }, true);
 body.addEventListener("written", () => { isAtEnd = true; });
-toEnd();
+toPlace();
 
 // ---- Which line is open, and how much is unread.
 function mark() {
