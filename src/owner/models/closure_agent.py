@@ -63,7 +63,12 @@ SILENT: Final = AgentTurn({}, is_question=False, closes_other=False)
 def read_agent(text: str) -> AgentTurn:
     """What an agent message asks and does, judged by its last question and what follows it."""
     clauses = clauses_of(text[-_READ_AT_MOST:])
-    found = [(section, words, clause.sentence) for clause in clauses for section, words in _acts(clause)]
+    found = [
+        (section, words, clause.sentence)
+        for position, clause in enumerate(clauses)
+        for section, words in _acts(clause)
+        if section is not Section.ASKS_ALL or _is_asked(clauses, position)
+    ]
     asked = [clause.sentence for clause in clauses if clause.is_asked]
     since = _start_of_last_question(asked)
     last = clauses[-1].sentence if clauses else 0
@@ -79,12 +84,25 @@ def read_agent(text: str) -> AgentTurn:
         acts.pop(
             Section.ASKS_OTHER, None
         )  # "Changed. Any other worries?" may end it, "Any other colour?" not
+    closes_other = any(_closes_other(clause.words) for clause in clauses)
+    if closes_other and any(word[0].isdigit() for clause in clauses for word in clause.words):
+        acts.pop(Section.ASKS_TO_CLOSE, None)  # "It is 300 reais. Shall we close?" means the deal
     return AgentTurn(
         acts,
         is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts),
-        closes_other=any(_closes_other(clause.words) for clause in clauses),
+        closes_other=closes_other,
         text=text,
     )
+
+
+def _is_asked(clauses: list[Clause], position: int) -> bool:
+    """A question mark ends it, or a tag does: "that is all, right?". "That is all we have" only tells."""
+    clause = clauses[position]
+    if clause.is_asked or position + 1 == len(clauses):
+        return clause.is_asked
+    tag = clauses[position + 1]
+    is_tag = lexicon().sets[Section.TAG_QUESTION].issuperset(tag.words)
+    return is_tag and tag.is_asked and tag.sentence == clause.sentence
 
 
 def _is_wish(clause: Clause, found: list[tuple[Section, str, int]]) -> bool:
@@ -121,6 +139,8 @@ def _is_meant(section: Section, words: list[str], start: int, end: int) -> bool:
     if section is Section.SAYS_GOODBYE and words[start] in _UNTIL:
         around = lexicon().items(words[:start]) + lexicon().items(words[end:])
         return all(item.section in NEUTRAL | EVIDENCE for item in around)
+    if section is Section.ASKS_ALL:  # "is everything right with the order?" asks about the order
+        return lexicon().sets[Section.ORDER_WORD].isdisjoint(words[end:])
     return section is not Section.ASKS_TO_CLOSE or _means_conversation(words, end)
 
 
