@@ -55,6 +55,23 @@ async def test_what_came_while_the_connection_was_lost_is_caught_up_on(
     await expect(page.locator("#live")).not_to_be_visible()
 
 
+async def test_a_laptop_that_slept_opens_its_stream_anew_and_says_so(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page = await sit_down()
+    await page.clock.install()
+    ana = await hear(running, acme, page, "Oi")
+    await page.reload()
+
+    async with page.expect_request("**/inbox/live*"):
+        await page.clock.fast_forward("10:00")
+    await running.write(acme, ana, "Bom dia!")
+
+    await expect(page.locator("#live")).to_contain_text("You were away")
+    await expect(page.locator("#live")).to_be_visible()
+    await expect(said(page, "Bom dia!")).to_be_visible()
+
+
 async def test_a_draft_survives_a_reload_and_a_session_that_ended(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:
@@ -157,7 +174,6 @@ async def test_a_page_asks_for_nothing_that_it_has_and_misses_nothing(
 
     async def write_first(route: Route) -> None:
         """Between the page and its stream."""
-        await page.unroute("**/inbox/live*")
         await running.write(acme, ana, "Mais uma coisa")
         await route.continue_()
 
@@ -167,7 +183,7 @@ async def test_a_page_asks_for_nothing_that_it_has_and_misses_nothing(
     assert asked.count(f"/inbox/conversations/{conv_id}") == 1
     assert "/inbox/conversations/list" not in asked
 
-    await page.route("**/inbox/live*", write_first)
+    await page.route("**/inbox/live*", write_first, times=1)
     await page.reload()
 
     await expect(said(page, "Mais uma coisa")).to_be_visible()

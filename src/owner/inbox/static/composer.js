@@ -178,7 +178,7 @@ async function beThere() {
   if (typing) toldTypingAt = Date.now();
   const headers = { "X-CSRF-Token": form().elements.csrf_token.value, "HX-Request": "true" };
   const answer = await fetch(place.dataset.url, { method: "POST", headers, body: new URLSearchParams({ typing }) }).catch(() => null);
-  const words = answer?.ok ? (await answer.text()).trim() : "";
+  const words = answer?.ok ? (await answer.text().catch(() => "")).trim() : "";
   if (place.isConnected && place.innerHTML.trim() !== words) place.innerHTML = words;
 }
 setInterval(beThere, 5000);

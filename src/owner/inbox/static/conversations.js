@@ -28,8 +28,9 @@ function hear(event) {
 const live = document.getElementById("live");
 const clock = (moment) => moment.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 let awaySince = null;
+let source = null;
 function follow() {
-  const source = new EventSource(`/inbox/live?last_event_id=${encodeURIComponent(place)}`);
+  source = new EventSource(`/inbox/live?last_event_id=${encodeURIComponent(place)}`);
   source.onopen = () => {
     if (!awaySince) return;
     // The stream goes on where it ended; what no event tells, such as a countdown, is asked for too.
@@ -37,6 +38,7 @@ function follow() {
     soon("conversation-changed");
     live.textContent = live.dataset.back.replace("{from}", clock(awaySince)).replace("{to}", clock(new Date()));
     live.classList.add("back");
+    live.hidden = false;
     setTimeout(() => { if (!awaySince) live.hidden = true; }, 15000);
     awaySince = null;
   };
@@ -52,6 +54,22 @@ function follow() {
   for (const type of TYPES) source.addEventListener(type, hear);
 }
 follow();
+
+// After a sleep, or in another network, a connection can be dead without a word: it is opened anew.
+const ASLEEP = 90000; // milliseconds; timers of hidden pages run once a minute
+let awakeAt = Date.now();
+function reopen(since) {
+  awaySince ??= new Date(since);
+  if (source.readyState === EventSource.CLOSED) return; // which comes back by itself
+  source.close();
+  follow();
+}
+setInterval(() => {
+  const since = awakeAt;
+  awakeAt = Date.now();
+  if (awakeAt - since > ASLEEP) reopen(since);
+}, 5000);
+addEventListener("online", () => reopen(Date.now()));
 
 // ---- The thread stays at its end, unless somebody reads further up.
 const thread = () => document.getElementById("thread");
