@@ -245,6 +245,7 @@ def wire(
         database=database,
         public_url=public_url,
         trusted_proxies=TrustedProxies.parse(settings.trusted_proxies),
+        secrets_box=box,
         access=AccessService(database, clock=clock),
         channel_setup=channel_setup,
         closure_trial=ClosureTrialService(database, detector=detector),

@@ -539,3 +539,21 @@ async def some_refused(services: Services, tenant: Tenant, reason: QuarantineRea
     )
     [latest] = await services.quarantine.list_latest(limit=1)
     return latest.quarantine_id
+
+
+async def test_what_is_shown_once_is_gone_with_a_reload_which_makes_no_other(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    keys = f"{SETTINGS}/api-keys"
+    before = len(await rows(services, acme, "SELECT FROM api_keys"))
+    await browser.get(keys)
+
+    made = await browser.post(keys, name="shop", scopes="conversations:read", expires_in_days="")
+    again = await browser.get(keys)
+    made_up = await browser.get(keys, headers={"Cookie": "owner_shown_once=gAAAAAmadeup"})
+
+    assert made.path == made_up.path == keys  # where a reload asks, and sends nothing
+    assert value_of(made, "made").startswith("ok_")
+    assert 'id="made"' not in again.html
+    assert 'id="made"' not in made_up.html
+    assert len(await rows(services, acme, "SELECT FROM api_keys")) == before + 1

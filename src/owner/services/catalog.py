@@ -45,6 +45,7 @@ from owner.services.owner_settings import OwnerSettingsService
 from owner.services.password_links import PasswordLinkService
 from owner.services.password_resets import PasswordResetService
 from owner.services.platform_keys import PlatformKeyService
+from owner.services.ports import SecretBox
 from owner.services.presence import PresenceService
 from owner.services.quarantine import QuarantineService
 from owner.services.rate_limits import RateLimitService
@@ -77,6 +78,7 @@ class Services:
     database: Database
     public_url: str
     trusted_proxies: TrustedProxies
+    secrets_box: SecretBox
     access: AccessService
     channel_setup: ChannelSetupService
     closure_trial: ClosureTrialService

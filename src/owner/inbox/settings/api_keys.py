@@ -12,12 +12,14 @@ from owner.api.routing import needs
 from owner.inbox.forms import Form, Sent
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.settings.sections import PAGE, Cursor, SettingsPage, saved, show_settings
+from owner.inbox.settings.shown_once import find_shown, forget_shown, show_next
 from owner.inbox.visit import Signed
 from owner.models.api_key import ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyRotate
 from owner.models.permissions import ALL_SCOPES, SCOPES, Permission
 from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox/settings/api-keys", route_class=PageRoute)
+HERE: Final = "api-keys"
 CHOICES: Final = (ALL_SCOPES, *(scope for scope in Permission if scope in SCOPES))
 
 
@@ -35,18 +37,20 @@ class ApiKeysPage(SettingsPage):
 
 @router.get("", **needs(Permission.API_KEYS_WRITE))
 async def show_keys(request: Request, services: UseCases, person: Person, cursor: Cursor = None) -> Response:
-    return show_settings(request, await _keys(services, person, Form(), cursor=cursor))
+    made = find_shown(request, person, HERE)
+    key = ApiKeyCreated.model_validate_json(made) if made else None
+    page = show_settings(request, await _keys(services, person, Form(), cursor=cursor, made=key))
+    return forget_shown(page, HERE) if made else page
 
 
 @router.post("", **needs(Permission.API_KEYS_WRITE))
 async def create(request: Request, services: UseCases, person: Person, form: Sent) -> Response:
-    made = None
     with form.refusing():
         days = form.number("expires_in_days") if form.text_or_none("expires_in_days") else None
         wanted = {"name": form.text("name"), "scopes": form.chosen("scopes"), "expires_in_days": days}
         made = await services.api_keys.create(person.caller, ApiKeyCreate.model_validate(wanted))
-    shown = form if made is None else Form()
-    return show_settings(request, await _keys(services, person, shown, made=made))
+        return show_next(request, person, HERE, made.model_dump_json())
+    return show_settings(request, await _keys(services, person, form))
 
 
 @router.post("/{api_key_id:int}/rotate", **needs(Permission.API_KEYS_WRITE))
@@ -54,10 +58,10 @@ async def rotate(
     request: Request, services: UseCases, person: Person, api_key_id: ApiKeyId, form: Sent
 ) -> Response:
     """A key in its place; the former one goes on for a day."""
-    made = None
     with form.refusing():
         made = await services.api_keys.rotate(person.caller, api_key_id, ApiKeyRotate())
-    return show_settings(request, await _keys(services, person, form, made=made))
+        return show_next(request, person, HERE, made.model_dump_json())
+    return show_settings(request, await _keys(services, person, form))
 
 
 @router.post("/{api_key_id:int}/revoke", **needs(Permission.API_KEYS_WRITE))

@@ -12,6 +12,7 @@ from owner.api.users import UserId
 from owner.inbox.forms import Form, Sent
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.settings.sections import PAGE, Cursor, SettingsPage, saved, show_settings
+from owner.inbox.settings.shown_once import find_shown, forget_shown, show_next
 from owner.inbox.visit import Signed
 from owner.models.enums import UserRole
 from owner.models.one_time_link import LinkResponse
@@ -58,14 +59,18 @@ async def invite(request: Request, services: UseCases, person: Person, form: Sen
     with form.refusing():
         create = UserCreate.model_validate(form.texts("email", "name", "role"))
         user, link = await services.users.invite(person.caller, create)
-        return _invited(request, user, link)
+        return _invited(request, person, user, link)
     return show_settings(request, await _people(services, person, form))
 
 
 @router.get("/{user_id:int}", **needs(Permission.USERS_READ))
 async def show_person(request: Request, services: UseCases, person: Person, user_id: UserId) -> Response:
     user = await services.users.get(person.caller.owner_id, user_id)
-    return show_settings(request, PersonPage(user=user, form=_as_stored(user)))
+    here = f"people/{user_id}"
+    made = find_shown(request, person, here)
+    link = LinkResponse.model_validate_json(made) if made else None
+    page = show_settings(request, PersonPage(user=user, link=link, form=_as_stored(user)))
+    return forget_shown(page, here) if made else page
 
 
 @router.post("/{user_id:int}", **needs(Permission.USERS_WRITE))
@@ -96,7 +101,7 @@ async def invite_again(
     request: Request, services: UseCases, person: Person, user_id: UserId, form: Sent
 ) -> Response:
     with form.refusing():
-        return _invited(request, *await services.users.invite_again(person.caller, user_id))
+        return _invited(request, person, *await services.users.invite_again(person.caller, user_id))
     return await _refused(request, services, person, user_id, form)
 
 
@@ -125,8 +130,8 @@ def _as_stored(user: User) -> Form:
     return Form.of(name=user.name, role=user.role)
 
 
-def _invited(request: Request, user: User, link: LinkResponse | None) -> Response:
+def _invited(request: Request, person: Signed, user: User, link: LinkResponse | None) -> Response:
     """Where mail can be sent the link is on its way; elsewhere it is shown, this once."""
     if link is None:
         return saved("people", "invited")
-    return show_settings(request, PersonPage(user=user, link=link, form=_as_stored(user)))
+    return show_next(request, person, f"people/{user.user_id}", link.model_dump_json())

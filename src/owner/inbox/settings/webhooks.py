@@ -13,6 +13,7 @@ from owner.api.webhook_endpoints import EndpointId
 from owner.inbox.forms import Form, Sent
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.settings.sections import PAGE, Cursor, SettingsPage, saved, show_settings
+from owner.inbox.settings.shown_once import find_shown, forget_shown, show_next
 from owner.inbox.visit import Signed
 from owner.models.permissions import Permission
 from owner.models.webhook_delivery import WebhookDelivery, WebhookDeliveryStatus
@@ -71,7 +72,7 @@ async def create(request: Request, services: UseCases, person: Person, form: Sen
             WebhookEndpointCreate.model_validate(_wanted(form)),
             by=person.caller.actor,
         )
-        return await show_one(request, services, person, endpoint.endpoint_id, secret=secret)
+        return show_next(request, person, f"webhooks/{endpoint.endpoint_id}", secret)
     return show_settings(request, await _endpoints(services, person, form))
 
 
@@ -85,7 +86,10 @@ async def show_endpoint(
     status: WebhookDeliveryStatus | None = None,
     cursor: Cursor = None,
 ) -> Response:
-    return await show_one(request, services, person, endpoint_id, status=status, cursor=cursor)
+    here = f"webhooks/{endpoint_id}"
+    secret = find_shown(request, person, here)
+    page = await show_one(request, services, person, endpoint_id, secret=secret, status=status, cursor=cursor)
+    return forget_shown(page, here) if secret else page
 
 
 @router.post("/{endpoint_id:int}", **needs(Permission.WEBHOOKS_WRITE))
@@ -131,7 +135,7 @@ async def replace_secret(
     _, secret = await services.webhook_endpoints.rotate_secret(
         person.caller.owner_id, endpoint_id, former_signs_for=former, by=person.caller.actor
     )
-    return await show_one(request, services, person, endpoint_id, secret=secret)
+    return show_next(request, person, f"webhooks/{endpoint_id}", secret)
 
 
 @router.post("/{endpoint_id:int}/delete", **needs(Permission.WEBHOOKS_WRITE))
