@@ -73,7 +73,7 @@ async def _talk(inbox: Page, phone: str) -> None:
 
 
 async def _picture_of_phone(browser: Browser, phone: str) -> bytes:
-    page = await browser.new_page(viewport=POCKET, locale="pt-BR")
+    page = await browser.new_page(viewport=DESK, locale="pt-BR")
     query = urlencode({"number": ANA.removeprefix("whatsapp:"), "to": COMPANY, "name": "Ana Souza"})
     await page.goto(f"{phone}/simulator?{query}")
     await page.locator(".bubble").first.wait_for()

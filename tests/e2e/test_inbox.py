@@ -44,6 +44,8 @@ async def test_the_phone_and_the_inbox_talk_to_each_other(
 
     await expect(phone.locator(".bubble.theirs")).to_contain_text("Entregamos, Ana!")
     await expect(said(inbox, "Entregamos, Ana!").locator(".tick-read")).to_be_attached()
+    found = await Axe().run(phone)
+    assert found.violations_count == 0, found.generate_report()
     await phone.close()
 
 

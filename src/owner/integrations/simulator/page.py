@@ -52,6 +52,7 @@ async def show(request: Request) -> Response:
     if line is None:
         return _render(request, "phone_empty.html")
     is_number = is_reachable(line.customer)
+    others = screen.other_lines(world, line)
     return _render(
         request,
         "phone.html",
@@ -62,7 +63,8 @@ async def show(request: Request) -> Response:
             "is_number": is_number,
             "companies": list(world.store.account_by_number),
             "bubbles": screen.bubbles_of(world, line),
-            "others": screen.other_lines(world, line),
+            "others": others,
+            "names": {other.customer: screen.name_of(world, other.customer) for other in others},
             "somebody_else": screen.unused_number(world),
             "switches": SWITCHES,
             "faults": world.faults.armed,
