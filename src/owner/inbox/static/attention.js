@@ -44,15 +44,19 @@ async function ring() {
 const tabs = new BroadcastChannel("attention");
 const waiting = new Map();
 let rang = 0;
-tabs.onmessage = ({ data: convId }) => { clearTimeout(waiting.get(convId)); };
+const isRead = (convId) => document.visibilityState === "visible" && document.getElementById("conversation")?.dataset.convId === convId;
+tabs.onmessage = ({ data: { asked, heard } }) => {
+  if (asked && isRead(asked)) tabs.postMessage({ heard: asked });
+  clearTimeout(waiting.get(heard));
+};
 document.body.addEventListener("customer-wrote", ({ detail: convId }) => {
-  const isRead = document.visibilityState === "visible" && document.getElementById("conversation")?.dataset.convId === convId;
-  if (isRead) return tabs.postMessage(convId);
+  if (isRead(convId)) return tabs.postMessage({ heard: convId });
+  tabs.postMessage({ asked: convId });
   clearTimeout(waiting.get(convId));
   waiting.set(convId, setTimeout(call, 400 + 200 * Math.random(), convId));
 });
 function call(convId) {
-  tabs.postMessage(convId);
+  tabs.postMessage({ heard: convId });
   if (Date.now() - rang < 3000) return;
   rang = Date.now();
   if (isOn("sound")) ring();
