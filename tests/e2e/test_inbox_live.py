@@ -169,6 +169,7 @@ async def test_a_page_asks_for_nothing_that_it_has_and_misses_nothing(
 ) -> None:
     page, ana = await sit_down(), some_number()
     conv_id = await running.write(acme, ana, "Oi")
+    await expect(line_of(page, "Oi")).to_be_visible()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(urlsplit(request.url).path))
 
