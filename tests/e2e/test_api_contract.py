@@ -34,7 +34,9 @@ async def test_the_api_keeps_its_contract(stage: Stage, tmp_path: Path) -> None:
             "--exclude-path",
             "/v1/twilio-accounts/{twilio_account_id}/templates",
         ),  # Twilio knows no made-up account
-        *("--checks", "all", "--mode", "all", "--max-examples", str(EXAMPLES), "--seed", "1"),
+        # Whether a value is valid it does not know for certain: of formats and of bodies that may be left out.
+        *("--checks", "all", "--exclude-checks", "positive_data_acceptance,negative_data_rejection"),
+        *("--mode", "all", "--max-examples", str(EXAMPLES), "--seed", "1"),
         *("--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off"),
         env=ENVIRONMENT,
         cwd=tmp_path,

@@ -222,6 +222,15 @@ async def test_a_reply_that_grows_too_long_is_refused_and_sends_nothing(
     assert len(messages.body["items"]) == 1
 
 
+async def test_a_canned_reply_cannot_take_the_shortcut_of_another(api: Api) -> None:
+    await a_reply(api, "Olá")
+    other = await a_reply(api, "Tchau", shortcut="bye")
+
+    answer = await api.call("PATCH", f"/v1/canned-replies/{other}", {"shortcut": "hello"})
+
+    assert (answer.status, answer.body["code"]) == (409, "already_exists")
+
+
 async def test_a_canned_reply_is_changed_and_deleted(api: Api) -> None:
     canned_reply_id = await a_reply(api, "Oi")
     path = f"/v1/canned-replies/{canned_reply_id}"

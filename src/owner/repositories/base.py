@@ -103,18 +103,25 @@ class BaseRepository(Generic[E]):
         return self.read(row)
 
     async def save(self, entity: E) -> None:
-        """Store every column of a row that was loaded for update."""
+        """Store every column of a row that was loaded for update.
+
+        Raises:
+            AlreadyExists: a unique constraint forbids it.
+        """
         values = {name: getattr(entity, name) for name in type(entity).model_fields}
         owner_id, key = values["owner_id"], values[self.key]
         for identity in {"owner_id", self.key}:  # one and the same on an owner's own row
             del values[identity]
         changes = ", ".join(f"{column} = ${place}" for place, column in enumerate(values, 3))
-        result = await self.connection.execute(
-            f"UPDATE {self.table} SET {changes} WHERE owner_id = $1 AND {self.key} = $2",  # nosec B608 # names of this code
-            owner_id,
-            key,
-            *(_stored(value) for value in values.values()),
-        )
+        try:
+            result = await self.connection.execute(
+                f"UPDATE {self.table} SET {changes} WHERE owner_id = $1 AND {self.key} = $2",  # nosec B608 # names of this code
+                owner_id,
+                key,
+                *(_stored(value) for value in values.values()),
+            )
+        except asyncpg.UniqueViolationError as problem:
+            raise self.taken(problem.constraint_name or "") from problem
         if result != "UPDATE 1":
             raise self.missing(key)
         if self.is_remembered:
