@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -184,6 +185,18 @@ async def test_an_email_is_found_however_it_was_typed_and_counted_once(
     assert all(hash_email(acme.owner.email).hex() in job["payload"] for job in jobs)
 
 
+@asynccontextmanager
+async def _open_page(browser: Browser, acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """What a page that is open is told, from its beginning on; it has to end by itself after the block."""
+    monkeypatch.setattr(sse, "RECHECK", 0.2)
+    monkeypatch.setattr(sse, "HEARTBEAT", 0.1)
+    await browser.sign_in(acme.owner.email, PASSWORD)
+    async with asyncio.timeout(60), browser.session.get(f"{browser.url}/inbox/live") as stream:
+        await stream.content.readuntil(b"\n\n")
+        yield
+        await stream.content.read()  # to its end
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -195,27 +208,15 @@ async def test_an_email_is_found_however_it_was_typed_and_counted_once(
 async def test_what_an_open_page_is_told_ends_with_the_right_to_see_it(
     services: Services, browser: Browser, acme: Tenant, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    monkeypatch.setattr(sse, "RECHECK", 0.2)
-    monkeypatch.setattr(sse, "HEARTBEAT", 0.1)
-    await browser.sign_in(acme.owner.email, PASSWORD)
-
-    async with asyncio.timeout(60), browser.session.get(f"{browser.url}/inbox/live") as stream:
-        await stream.content.readuntil(b"\n\n")
+    async with _open_page(browser, acme, monkeypatch):
         await rows(services, acme, change, acme.user_id)
-        await stream.content.read()  # to its end
 
 
 async def test_what_an_open_page_is_told_ends_when_the_role_no_longer_hears_it(
-    services: Services, browser: Browser, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sse, "RECHECK", 0.2)
-    monkeypatch.setattr(sse, "HEARTBEAT", 0.1)
-    await browser.sign_in(acme.owner.email, PASSWORD)
-
-    async with asyncio.timeout(60), browser.session.get(f"{browser.url}/inbox/live") as stream:
-        await stream.content.readuntil(b"\n\n")
+    async with _open_page(browser, acme, monkeypatch):
         monkeypatch.setattr(access, "permissions_of_role", lambda role: frozenset({Permission.SELF}))
-        await stream.content.read()  # to its end
 
 
 @pytest.mark.parametrize("path", ["/inbox/sign-in", "/inbox/password-forgotten", "/inbox/password?token=x"])

@@ -127,4 +127,6 @@ async def load_list(
     items = [
         ListItem(one, previews.get(one.conv_id, Preview(None)), hits.get(one.conv_id)) for one in shown.items
     ]
-    return ConversationList(wish, items, shown.next_cursor, services.inbound.clock.now(), selected, told)
+    return ConversationList(
+        wish, items, shown.next_cursor, services.conversations.clock.now(), selected, told
+    )

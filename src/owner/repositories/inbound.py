@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
 from typing import Any, Final
 
 import asyncpg
@@ -16,6 +15,7 @@ from owner.models.enums import MessageDirection
 from owner.models.event import NewEvent
 from owner.models.message import Attachment, InboundMessage, Message
 from owner.repositories.events import event_row
+from owner.repositories.of_owners import changes_by_owner, places_by_owner
 from owner.repositories.suppressions import Suppression
 
 _HISTORY: Final = 10  # turns that the closure detector reads
@@ -83,7 +83,7 @@ class InboundRepository:
 
         Until the end of the transaction the customers are locked, and so are their conversations.
         """
-        order = sorted(range(len(sought)), key=lambda place: sought[place].owner_id)
+        order = places_by_owner(sought)
         in_order = [sought[place] for place in order]
         customers = [each.inbound.customer_key for each in in_order]
         rows = await self.connection.fetch(
@@ -107,11 +107,7 @@ class InboundRepository:
         self, changes: Sequence[tuple[int, InboundChanges]], *, now: datetime
     ) -> list[tuple[int, int]]:
         """Write what changed, each with its owner. Returns owners and ids of the files that are to be fetched."""
-        by_owner = sorted(changes, key=lambda change: change[0])
-        parts = [
-            _part(owner_id, [change for _, change in group])
-            for owner_id, group in groupby(by_owner, key=lambda change: change[0])
-        ]
+        parts = [_part(owner_id, own) for owner_id, own in changes_by_owner(changes)]
         for part in parts:
             note_events(part[0])
         rows = await self.connection.fetch(_STORE, parts, now)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, Final
 
 import asyncpg
@@ -14,6 +13,7 @@ from owner.models.event import NewEvent
 from owner.models.message import Message
 from owner.models.twilio_account import TwilioAccount
 from owner.repositories.events import event_row
+from owner.repositories.of_owners import changes_by_owner, places_by_owner
 
 _LOAD: Final = "SELECT * FROM load_outbox($1, $2, $3)"
 _STORE: Final = "SELECT store_outbox($1)"
@@ -66,7 +66,7 @@ class OutboxRepository:
 
     async def load(self, sought: Sequence[Sought]) -> list[Line | None]:
         """What waits in each conversation, locked; None where somebody else has the message that was tried."""
-        order = sorted(range(len(sought)), key=lambda place: sought[place].owner_id)
+        order = places_by_owner(sought)
         in_order = [sought[place] for place in order]
         rows = await self.connection.fetch(
             _LOAD,
@@ -81,11 +81,8 @@ class OutboxRepository:
 
     async def store(self, changes: Sequence[tuple[int, OutboxChanges]]) -> None:
         """Write what changed, each with its owner."""
-        by_owner = sorted((change for change in changes if change[1].messages), key=lambda change: change[0])
-        parts = [
-            _part(owner_id, [change for _, change in group])
-            for owner_id, group in groupby(by_owner, key=lambda change: change[0])
-        ]
+        changed = (change for change in changes if change[1].messages)
+        parts = [_part(owner_id, own) for owner_id, own in changes_by_owner(changed)]
         for owner_id, _, events in parts:
             if events:
                 note_events(owner_id)
