@@ -2,6 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
 
 from owner.repositories.directory import Key
 from owner.services.lanes import Lanes
@@ -37,6 +40,17 @@ def lanes_of(work: Work, *, at_once: int = 6, of_owner: int = 4) -> Lanes:
 async def settle() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+async def nothing_goes_on() -> AsyncIterator[None]:
+    """What a test leaves in its lanes ends with it, and not where the garbage is collected, in somebody else's test."""
+    before = asyncio.all_tasks()
+    yield
+    while left := asyncio.all_tasks() - before - {asyncio.current_task()}:
+        for lane in left:
+            lane.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def test_one_owner_never_has_all_lanes() -> None:
