@@ -4,6 +4,7 @@ import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -60,7 +61,11 @@ class Settings(BaseSettings):
 
     @field_validator("public_url", "twilio_api_url")
     @classmethod
-    def _without_trailing_slash(cls, value: str | None) -> str | None:
+    def _whole_address(cls, value: str | None) -> str | None:
+        """Without a slash at its end; half an address would be signed, and every webhook refused, without a word."""
+        parts = urlsplit(value or "https://unset")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("This is no address like https://owner.example.com")
         return value.rstrip("/") if value else None
 
     @field_validator("log_level", mode="before")

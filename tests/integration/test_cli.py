@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from databases import ask, new_database, url_of
+from owner import __version__
 from owner.db.embedded import EmbeddedServer, bin_dir
 from owner.db.revisions import head_revision, known_revisions
 from owner.services.secrets_box import new_secret_key
@@ -403,6 +404,17 @@ def test_a_taken_port_is_refused(external: Place) -> None:
         ),
         ({"OWNER_DATABASE_URL": "nonsense"}, "migrate", "This is no database URL: OWNER_DATABASE_URL."),
         ({"OWNER_LOG_LEVEL": "LOUD"}, "doctor", "OWNER_LOG_LEVEL: Input should be 'DEBUG', 'INFO'"),
+        (
+            {"OWNER_PUBLIC_URL": "owner.example.com"},
+            "doctor",
+            "OWNER_PUBLIC_URL: This is no address like https://",
+        ),
+        (
+            {"OWNER_TWILIO_API_URL": "https://api.example.com/?a=1"},
+            "doctor",
+            "OWNER_TWILIO_API_URL: This is no address",
+        ),
+        ({}, "reconcile --since 2999-01-01", "The moment to compare from is yet to come."),
         ({}, "migrate down 99", "There is no revision 99; there are 0001, "),
         ({}, "tenant create acme --email ana --password long-enough", "--email: "),
         (
@@ -434,6 +446,31 @@ def test_what_was_typed_wrong_is_explained(external: Place, words: str) -> None:
 
     assert finished.returncode == 2
     assert "Usage: " in finished.stderr
+
+
+def test_it_says_which_version_it_is(external: Place) -> None:
+    assert external.say("--version") == f"owner {__version__}"
+
+
+def test_what_a_person_has_to_look_at_after_a_comparison_is_a_line_that_can_be_read(external: Place) -> None:
+    company = external.make_tenant("worries@acme.example")
+    nobody = external.with_settings(OWNER_TWILIO_API_URL=f"http://127.0.0.1:{free_port()}")
+    connected = nobody.say(
+        *CONNECT,
+        "--owner",
+        str(company["owner_id"]),
+        "--account-sid",
+        f"AC{'6' * 32}",
+        "--number",
+        "+551150284409",
+        "--json",
+    )
+
+    compared = nobody.run("reconcile", "--owner", str(company["owner_id"]))
+
+    account = json.loads(connected)["twilio_account_id"]
+    assert compared.returncode == 1
+    assert f"account {account} of owner {company['owner_id']}: Twilio can't be reached." in compared.stdout
 
 
 def test_the_quarantine_is_listed_without_what_customers_wrote(external: Place) -> None:

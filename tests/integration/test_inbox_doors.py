@@ -37,6 +37,10 @@ async def test_who_is_not_signed_in_is_led_to_the_door_and_back(browser: Browser
     assert inside.path == "/inbox/conversations?view=closed"
 
 
+async def test_the_bare_address_leads_to_the_inbox(browser: Browser) -> None:
+    assert (await browser.get("/")).path == "/inbox/sign-in?next=/inbox/conversations"
+
+
 async def test_a_wrong_password_is_told_and_the_email_stays(browser: Browser, acme: Tenant) -> None:
     door = await browser.sign_in(acme.owner.email, "wrong horse")
 

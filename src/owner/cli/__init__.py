@@ -2,10 +2,12 @@
 
 import sys
 from importlib import import_module
-from typing import Any, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
+
+from owner import __version__
 
 # A module of this package is imported when its command is called: the help needs none of them.
 COMMANDS: Final = {
@@ -35,12 +37,33 @@ class _Commands(TyperGroup):
         return name, _load(name) if name else found, rest
 
 
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"owner {__version__}")  # noqa: T201 - programs read standard output
+        raise typer.Exit
+
+
 app = typer.Typer(
     cls=_Commands,
     help="A multi-tenant conversation manager on Twilio.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_tell_version, help="Show which version this is and exit."
+        ),
+    ] = False,
+) -> None:
+    """What can be said before a command."""
+
+
 for _name, _sentence in COMMANDS.items():
     app.command(_name, help=_sentence)(lambda: None)
 
@@ -78,7 +101,7 @@ def _sentence_of(problem: Exception) -> str | None:
         return problem.message
     if isinstance(problem, ValidationError) and problem.title == "Settings":
         first = problem.errors()[0]
-        return f"OWNER_{str(first['loc'][0]).upper()}: {first['msg']}."
+        return f"OWNER_{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}."
     return None
 
 

@@ -103,7 +103,7 @@ async def _agent_answers(cast: Cast, conversation: Conversation, text: str) -> N
     answer = await _post(cast, f"/v1/conversations/{conversation.conv_id}/messages", {"content": text})
     _expect(answer.status == HTTPStatus.ACCEPTED, "the API accepts the agent's answer")
     msg_id = answer.json["msg_id"]
-    out.print(f"  [bold]agent[/bold]  {text}  ", end="")
+    out.print(f"  [bold]agent[/bold]  {text} ", end="")
     shown: list[str] = []
 
     async def is_read() -> Message | None:
@@ -111,7 +111,7 @@ async def _agent_answers(cast: Cast, conversation: Conversation, text: str) -> N
         tick = TICKS.get(message.delivery_status, message.delivery_status)
         if tick not in shown:
             shown.append(tick)
-            out.print(tick, end=" ")
+            out.print(f" {tick}", end="")
         return message if message.delivery_status is DeliveryStatus.READ else None
 
     await _seen("the answer is delivered and read", is_read)
@@ -275,9 +275,8 @@ def _expect(condition: object, step: str) -> None:
 
 def _state(conversation: Conversation, why: str = "") -> None:
     colour = COLOURS.get(conversation.status, "white")
-    out.print(
-        f"         [{colour}]● {conversation.status}[/{colour}] [dim]conversation {conversation.conv_id} {why}[/dim]"
-    )
+    words = f"conversation {conversation.conv_id} {why}".rstrip()
+    out.print(f"         [{colour}]● {conversation.status}[/{colour}] [dim]{words}[/dim]")
 
 
 def _note(words: str) -> None:

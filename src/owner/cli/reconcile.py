@@ -37,29 +37,17 @@ def reconcile(
         print(json.dumps([one.model_dump(mode="json") for one in found]))  # noqa: T201 - programs read standard output
     else:
         out.print(_table(found))
+        for one in found:
+            for worry in _worries(one):
+                out.print(f"account {one.twilio_account_id} of owner {one.owner_id}: {worry}")
     if any(one.needs_somebody for one in found):
         raise typer.Exit(1)
 
 
 def _table(found: list[Reconciliation]) -> Table:
-    columns = (
-        "owner",
-        "account",
-        "from",
-        "to",
-        "listed",
-        "brought in",
-        "statuses",
-        "elsewhere",
-        "look at",
-    )
+    columns = ("owner", "account", "from", "to", "listed", "brought in", "statuses", "elsewhere")
     table = Table(*columns, caption=None if found else "No account is connected.")
     for one in found:
-        worries = [
-            *([one.problem] if one.problem else []),
-            *(f"{subject} delivers to another URL" for subject in one.drifted),
-            *([f"{one.unreadable} unreadable"] if one.unreadable else []),
-        ]
         table.add_row(
             str(one.owner_id),
             str(one.twilio_account_id),
@@ -69,6 +57,13 @@ def _table(found: list[Reconciliation]) -> Table:
             str(one.brought_in),
             str(one.corrected),
             str(one.elsewhere),
-            "\n".join(worries) or "nothing",
         )
     return table
+
+
+def _worries(one: Reconciliation) -> list[str]:
+    return [
+        *([one.problem] if one.problem else []),
+        *(f"{subject} delivers to another URL." for subject in one.drifted),
+        *([f"{one.unreadable} messages could not be read."] if one.unreadable else []),
+    ]

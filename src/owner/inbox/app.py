@@ -90,4 +90,5 @@ def create_site(
     app.mount(STATIC_URL, _KeptFiles(directory=STATIC), name="inbox-static")
     for pages in PAGES:
         app.include_router(pages.router, include_in_schema=False)
+    app.add_api_route("/", doors.go_home, include_in_schema=False)
     return app

@@ -99,7 +99,10 @@ class ReconciliationService:
 
         Raises:
             OwnerNotFound: there is no such owner.
+            InvalidInput: `since` is yet to come.
         """
+        if since is not None and since > self.clock.now():
+            raise InvalidInput("The moment to compare from is yet to come.", field="since")
         if owner_id is not None:
             async with self.database.owner(owner_id) as connection:
                 await OwnerRepository(connection).get(owner_id)
