@@ -12,7 +12,7 @@ from owner.integrations.key_file import own_secret_key
 from owner.integrations.twilio.breaker import AccountBreakers
 from owner.integrations.twilio.errors import explain
 from owner.integrations.twilio.file_types import sniff
-from owner.integrations.twilio.forms import account_sid, inbound_message
+from owner.integrations.twilio.forms import account_sid, addresses, inbound_message
 from owner.integrations.twilio.rate import SenderRates
 from owner.integrations.twilio.signature import verify
 from owner.models.errors import Misconfigured
@@ -337,7 +337,9 @@ def wire(
         webhook_endpoints=WebhookEndpointService(
             database, clock=clock, secrets_box=box, allowed_networks=networks
         ),
-        webhooks=WebhookService(twilio=twilio, verifies=verify, quarantine=quarantine),
+        webhooks=WebhookService(
+            twilio=twilio, verifies=verify, reads_addresses=addresses, quarantine=quarantine
+        ),
     )
 
 

@@ -125,6 +125,14 @@ async def test_the_address_of_a_file_ends_after_two_days(
     assert shown.status == 404
 
 
+async def test_what_was_sealed_for_something_else_is_no_address_of_a_file(
+    services: Services, browser: Browser
+) -> None:
+    sealed = services.twilio.secrets_box.encrypt('[1, "api-keys", "ok_shown_once"]').decode()
+
+    assert (await browser.get(f"/files/{sealed}/x.pdf")).status == 404
+
+
 @pytest.mark.parametrize(
     ("begins", "size", "status"),
     [

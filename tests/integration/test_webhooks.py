@@ -130,6 +130,18 @@ async def twilio(services: Services) -> AsyncIterator[Twilio]:
         yield Twilio(url, session)
 
 
+async def change_account(
+    services: Services, tenant: Tenant, *, auth_token: str | None = None, **changes: str
+) -> None:
+    """As somebody would who connects an account that another owner has connected too."""
+    async with services.database.owner(tenant.owner_id) as connection:
+        repository = TwilioAccountRepository(connection)
+        account = await repository.get(tenant.account.twilio_account_id)
+        if auth_token:
+            account.auth_token_encrypted = services.twilio.secrets_box.encrypt(auth_token)
+        await repository.save(account.model_copy(update=changes))
+
+
 async def quarantined(services: Services, account_sid: str) -> list[QuarantinedRequest]:
     """What is in quarantine from an account, latest first."""
     latest = await services.quarantine.list_latest(limit=1_000)
@@ -262,14 +274,19 @@ async def test_an_unknown_account_is_refused_and_kept(
 
     answers = [
         await twilio.post(path, pairs, token=acme.auth_token)
-        for path in ("/webhooks/twilio/inbound", own_path(acme), "/webhooks/twilio/no-such-key/inbound")
+        for path in (
+            "/webhooks/twilio/inbound",
+            own_path(acme),
+            "/webhooks/twilio/no-such-key/inbound",
+            "/webhooks/twilio/no%00key/inbound",
+        )
     ]
 
-    assert [answer.status for answer in answers] == [403, 403, 403]
+    assert [answer.status for answer in answers] == [403] * 4
     kept = await quarantined(services, stranger)
     assert [(request.reason, request.owner_id) for request in kept] == [
         (QuarantineReason.UNKNOWN_ACCOUNT, None)
-    ] * 3
+    ] * 4
 
 
 async def test_a_body_changed_on_its_way_is_refused(twilio: Twilio, acme: Tenant) -> None:
@@ -286,12 +303,7 @@ async def test_of_two_owners_with_one_account_the_one_with_the_number_gets_the_m
     services: Services, twilio: Twilio, acme: Tenant
 ) -> None:
     globex = await make_tenant(services, "globex")
-    async with services.database.owner(globex.owner_id) as connection:
-        repository = TwilioAccountRepository(connection)
-        account = await repository.get(globex.account.twilio_account_id)
-        account.account_sid = acme.account.account_sid
-        account.auth_token_encrypted = services.twilio.secrets_box.encrypt(acme.auth_token)
-        await repository.save(account)
+    await change_account(services, globex, account_sid=acme.account.account_sid, auth_token=acme.auth_token)
 
     for tenant in (acme, globex):
         pairs = inbound_pairs(tenant, tenant.owner.name, AccountSid=acme.account.account_sid)
@@ -302,6 +314,42 @@ async def test_of_two_owners_with_one_account_the_one_with_the_number_gets_the_m
         [conversation] = await conversations_of(services, tenant)
         said = await messages_of(services, tenant, conversation.conv_id)
         assert [message.content for message in said] == [tenant.owner.name]
+
+
+async def test_of_two_owners_with_one_account_and_service_the_one_with_the_number_gets_the_message(
+    services: Services, twilio: Twilio, acme: Tenant
+) -> None:
+    globex, service = await make_tenant(services, "globex"), some_sid("MG")
+    await change_account(services, globex, account_sid=acme.account.account_sid, auth_token=acme.auth_token)
+    for tenant in (acme, globex):
+        await change_account(services, tenant, messaging_service_sid=service)
+
+    for tenant in (acme, globex):
+        pairs = inbound_pairs(
+            tenant, AccountSid=acme.account.account_sid, MessagingServiceSid=service, Body=tenant.owner.name
+        )
+        await twilio.post("/webhooks/twilio/inbound", pairs, token=acme.auth_token)
+
+    for tenant in (acme, globex):
+        [conversation] = await conversations_of(services, tenant)
+        said = await messages_of(services, tenant, conversation.conv_id)
+        assert [message.content for message in said] == [tenant.owner.name]
+
+
+@pytest.mark.parametrize("names_its_number", [True, False])
+async def test_who_connects_anothers_account_without_its_token_sees_nothing_that_came_for_it(
+    services: Services, twilio: Twilio, acme: Tenant, *, names_its_number: bool
+) -> None:
+    globex = await make_tenant(services, "globex")
+    await change_account(services, acme, account_sid=globex.account.account_sid)  # acme's is looked at first
+    number = globex.sms if names_its_number else some_number()
+    pairs = inbound_pairs(globex, To=number)
+
+    answer = await twilio.post("/webhooks/twilio/inbound", pairs, token="a token that was rotated")
+
+    assert answer.status == 403
+    [kept] = await quarantined(services, globex.account.account_sid)
+    assert kept.owner_id == (globex.owner_id if names_its_number else None)
 
 
 async def test_a_rotated_token_is_accepted_at_once_and_the_former_with_it(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Final
@@ -64,12 +64,13 @@ class AttachmentService:
     async def open(self, token: str) -> File:
         """The file of a signed address; raises `MediaNotFound` for an old, a foreign and a made-up one."""
         try:
-            owner_id, media_id, until = json.loads(self.secrets_box.decrypt(token.encode()))
+            sealed = json.loads(self.secrets_box.decrypt(token.encode()))
         except (Misconfigured, ValueError) as problem:
             raise MediaNotFound from problem
-        if datetime.fromtimestamp(until, UTC) <= self.clock.now():
-            raise MediaNotFound
-        return await self.media.open(owner_id, media_id)
+        match sealed:  # by the same keys other things are sealed too
+            case [int(owner_id), int(media_id), int(until)] if self.clock.now().timestamp() < until:
+                return await self.media.open(owner_id, media_id)
+        raise MediaNotFound
 
     async def _attach(
         self,

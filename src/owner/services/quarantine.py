@@ -13,7 +13,7 @@ from owner.models.quarantine import QuarantineCreate, QuarantinedRequest, Quaran
 from owner.repositories.events import EventRepository
 from owner.repositories.quarantine import OwnQuarantineRepository, QuarantineRepository
 from owner.services.inbound import InboundService, Receipt
-from owner.services.twilio_accounts import AccountAccess, TwilioService
+from owner.services.twilio_accounts import AccountAccess, TwilioService, who_serves
 
 KEPT_VALUE: Final = 4_000  # characters of one parameter
 KEPT_PARAMETERS: Final = 200
@@ -117,10 +117,11 @@ class QuarantineService:
         self, request: QuarantinedRequest, inbound: InboundMessage, owner_id: int
     ) -> AccountAccess:
         account_sid = self.reads_account([(name, value) for name, value in request.params])
-        for access in await self.twilio.find_by_sid(account_sid, fresh=True):
-            is_theirs = owner_id in {PLATFORM, access.owner.owner_id}
-            if is_theirs and access.serves(inbound.company, inbound.messaging_service_sid):
-                return access
+        accounts = await self.twilio.find_by_sid(account_sid, fresh=True)
+        theirs = [access for access in accounts if owner_id in {PLATFORM, access.owner.owner_id}]
+        access = who_serves(theirs, inbound.company, inbound.messaging_service_sid)
+        if access is not None:
+            return access
         raise Conflict("Nobody has connected the address that was written to.")
 
     async def _note_replay(

@@ -43,6 +43,16 @@ class AccountAccess:
         return address in self.addresses or is_of_service
 
 
+def who_serves(
+    accounts: Sequence[AccountAccess], address: Address, messaging_service_sid: str | None = None
+) -> AccountAccess | None:
+    """Whose the address is. Who has it comes before who names its service: of a service nobody is the only one."""
+    has_it = next((access for access in accounts if address in access.addresses), None)
+    if has_it is not None:
+        return has_it
+    return next((access for access in accounts if access.serves(address, messaging_service_sid)), None)
+
+
 class _Remembered(NamedTuple):
     """Accounts as they were at a moment of the process's clock."""
 
@@ -150,6 +160,8 @@ class TwilioService:
 
     async def find_by_webhook_key(self, webhook_key: str, *, fresh: bool = False) -> list[AccountAccess]:
         """The account that a webhook URL belongs to, as a list of none or one."""
+        if "\x00" in webhook_key:  # which Postgres can't even be asked about
+            return []
         return await self._remember(
             f"key:{webhook_key}", lambda directory: directory.account_by_webhook_key(webhook_key), fresh=fresh
         )

@@ -1,15 +1,16 @@
 """Lets in what a connected account signed; sets aside what nobody can be given."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from owner.logs import get_logger
+from owner.models.addresses import Address
 from owner.models.errors import SignatureRejected
 from owner.models.message import InboundMessage
 from owner.models.quarantine import QuarantineReason
 from owner.services.quarantine import QuarantineService
-from owner.services.twilio_accounts import AccountAccess, TwilioService
+from owner.services.twilio_accounts import AccountAccess, TwilioService, who_serves
 
 log = get_logger(__name__)
 
@@ -40,14 +41,23 @@ class SignatureVerifier(Protocol):
     ) -> bool: ...
 
 
+ReadAddresses = Callable[[Sequence[tuple[str, str]]], Sequence[Address]]
+
+
 class WebhookService:
-    """The door."""
+    """The door; `reads_addresses` knows the provider's words."""
 
     def __init__(
-        self, *, twilio: TwilioService, verifies: SignatureVerifier, quarantine: QuarantineService
+        self,
+        *,
+        twilio: TwilioService,
+        verifies: SignatureVerifier,
+        reads_addresses: ReadAddresses,
+        quarantine: QuarantineService,
     ) -> None:
         self.twilio = twilio
         self.verifies = verifies
+        self.reads_addresses = reads_addresses
         self.quarantine = quarantine
 
     async def authenticate(self, request: SignedRequest) -> list[AccountAccess]:
@@ -64,7 +74,7 @@ class WebhookService:
             if signers:
                 return signers
         reason = QuarantineReason.BAD_SIGNATURE if accounts else QuarantineReason.UNKNOWN_ACCOUNT
-        raise await self._reject(request, reason, owner_id=accounts[0].owner.owner_id if accounts else None)
+        raise await self._reject(request, reason, owner_id=self._addressee(request, accounts))
 
     async def find_recipient(
         self, request: SignedRequest, signers: Sequence[AccountAccess], inbound: InboundMessage
@@ -73,10 +83,10 @@ class WebhookService:
         for fresh in (False, True):  # a number that was connected a moment ago is worth a second look
             accounts = await self._candidates(request, fresh=True) if fresh else signers
             signed_by = {signer.account.twilio_account_id for signer in signers}
-            for access in accounts:
-                is_signer = access.account.twilio_account_id in signed_by
-                if is_signer and access.serves(inbound.company, inbound.messaging_service_sid):
-                    return access
+            theirs = [access for access in accounts if access.account.twilio_account_id in signed_by]
+            access = who_serves(theirs, inbound.company, inbound.messaging_service_sid)
+            if access is not None:
+                return access
         await self._set_aside(request, QuarantineReason.UNKNOWN_NUMBER, owner_id=signers[0].owner.owner_id)
         return None
 
@@ -90,6 +100,17 @@ class WebhookService:
     def _is_signed_by(self, access: AccountAccess, request: SignedRequest) -> bool:
         signature = request.signature or ""
         return self.verifies(request.url, request.pairs, signature, access.tokens, request.raw_body)
+
+    def _addressee(self, request: SignedRequest, accounts: Sequence[AccountAccess]) -> int | None:
+        """Who may see a webhook that nobody has signed.
+
+        An AccountSid is no secret, and anybody can connect it: it takes the URL that only the account was told, or a
+        number that only one can have.
+        """
+        if request.webhook_key is not None:
+            return accounts[0].owner.owner_id if accounts else None
+        found = [who_serves(accounts, address) for address in self.reads_addresses(request.pairs)]
+        return next((access.owner.owner_id for access in found if access is not None), None)
 
     async def _reject(
         self, request: SignedRequest, reason: QuarantineReason, *, owner_id: int | None = None

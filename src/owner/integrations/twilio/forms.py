@@ -87,6 +87,12 @@ def account_sid(pairs: Pairs) -> str:
     return _storable_text(claimed[:_MAXIMUM_SID])
 
 
+def addresses(pairs: Pairs) -> list[Address]:
+    """Who it says that it is for and from; the first of each, as in a message."""
+    fields = dict(reversed(_storable(pairs)[0]))
+    return [parse_address(fields[name]) for name in ("To", "From") if fields.get(name)]
+
+
 def inbound_message(pairs: Pairs) -> InboundMessage:
     """A message from a customer; whatever is odd about it is kept in `metadata`.
 
