@@ -4,15 +4,17 @@ from typing import Final, NamedTuple
 
 from owner.models.closure_phrases import lexicon, longest
 from owner.models.closure_sections import EVIDENCE, NEUTRAL, Section
-from owner.models.closure_text import Clause, clauses_of
+from owner.models.closure_text import Clause, clauses_of, words_of
 
 _READ_AT_MOST: Final = 600  # characters from the end; what counts is asked there
 _CLOSING_STEMS: Final = ("encer", "fech", "finali", "termin", "conclu", "cer", "clos", "finish")
 _STEM_OF_CONVERSATIONS: Final = "encer"  # nobody says "encerrar" of a shopping cart without naming it
+_LONGEST_LEAVE: Final = 5  # words of "e uma boa noite Ana Paula"
 _UNTIL: Final = frozenset({"ate", "hasta", "until"})  # "até amanhã" after other words is a date
 _OR: Final = frozenset({"ou", "or", "o", "u"})
-_GREETS_OR_LEAVES: Final = frozenset(  # the first words of a longer message greet
-    {
+_GREETS_OR_LEAVES: Final = frozenset(  # take leave where nothing follows, and greet before anything else
+    " ".join(words_of(greeting))
+    for greeting in (
         "bom dia",
         "boa tarde",
         "boa noite",
@@ -24,7 +26,7 @@ _GREETS_OR_LEAVES: Final = frozenset(  # the first words of a longer message gre
         "buenas noches",
         "buen dia",
         "buenos dias",
-    }
+    )
 )
 _ABOUT_THE_END: Final = (Section.ASKS_TO_CLOSE, Section.ASKS_MORE, Section.ASKS_ALL)
 _QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS})
@@ -67,16 +69,12 @@ def read_agent(text: str) -> AgentTurn:
         (section, words, clause.sentence)
         for position, clause in enumerate(clauses)
         for section, words in _acts(clause)
-        if section is not Section.ASKS_ALL or _is_asked(clauses, position)
+        if not (section is Section.ASKS_ALL and not _is_asked(clauses, position))
+        and not (words in _GREETS_OR_LEAVES and _goes_on_after(clauses, position))
     ]
     asked = [clause.sentence for clause in clauses if clause.is_asked]
     since = _start_of_last_question(asked)
-    last = clauses[-1].sentence if clauses else 0
-    acts = {
-        section: words
-        for section, words, sentence in found
-        if sentence >= since and not (sentence == 0 < last and words in _GREETS_OR_LEAVES)
-    }
+    acts = {section: words for section, words, sentence in found if sentence >= since}
     if clauses and all(_is_wish(clause, found) for clause in clauses):
         acts.setdefault(Section.SAYS_GOODBYE, acts.get(Section.WISHES_WELL, ""))
     is_settled = any(section in _SIGNS_OF_THE_END for section, _, _ in found)
@@ -93,6 +91,18 @@ def read_agent(text: str) -> AgentTurn:
         closes_other=closes_other,
         text=text,
     )
+
+
+def _goes_on_after(clauses: list[Clause], position: int) -> bool:
+    """More follows than a name or a smile: "Bom dia, tudo bem?", but not "De nada, bom dia, Ana 🙂"."""
+    clause, following = clauses[position], clauses[position + 1 :]
+    if len(clause.words) > _LONGEST_LEAVE:
+        return True
+    return any(after.is_asked or _says_more_than_a_name(after.words) for after in following)
+
+
+def _says_more_than_a_name(words: list[str]) -> bool:
+    return sum(item.section not in NEUTRAL for item in lexicon().items(words)) > 1
 
 
 def _is_asked(clauses: list[Clause], position: int) -> bool:

@@ -345,14 +345,15 @@ class _ClauseReader:
         )
 
     def _is_name(self) -> bool:
-        reading = self.reading
-        return (
-            len(self.items) == 1
-            and self.items[0].section is Section.LEFT_OVER
-            and reading.name is None
-            and bool(reading.evidence)
-            and reading.evidence[-1].section in TAKES_ANY_NAME
-        )
+        """One word behind a comma: any after "tchau", a first name after "era só isso"."""
+        reading, item = self.reading, self.items[0]
+        if len(self.items) > 1 or item.section is not Section.LEFT_OVER:
+            return False
+        if reading.name is not None or not reading.evidence:
+            return False
+        before = reading.evidence[-1].section
+        is_first_name = before in TAKES_A_NAME - DECLINES and item.words in lexicon().sets[Section.NAME]
+        return before in TAKES_ANY_NAME or is_first_name
 
     def _is_signature(self) -> bool:
         """Words of no list right after "kind regards"."""

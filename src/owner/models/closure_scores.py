@@ -59,6 +59,7 @@ _SHOWN_AT_MOST: Final = 12  # phrases in an explanation
 _OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does not mean "that's right"
 _WAVE: Final = "👋"  # hello and goodbye
 _OF_THE_WHOLE: Final = ("thats it", "that is it", "era iso")  # "ok, that's it": said of everything
+_LOOKS_BACK: Final = "era iso"  # "that was it": with thanks nobody says so of what goes on
 _ONLY: Final = frozenset({"so", "solo", "apenas", "somente", "solamente", "only", "just"})
 _TAKES_LEAVE: Final = frozenset({Section.GOODBYE, Section.GOOD_WISHES})
 _QUIET: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
@@ -197,7 +198,7 @@ def _only_answers(item: Item, case: Case) -> bool:
     """To a question about something else, "that's everything" alone is an answer to it."""
     if item.section is not Section.DONE or case.reading.find(POLITE | _TAKES_LEAVE):
         return False
-    names_one = item.words.partition(" ")[0] in _ONLY  # "não, só isso", of what was asked
+    names_one = not _ONLY.isdisjoint(item.words.split()[:2])  # "não, é só isso", of what was asked
     return names_one or case.reading.find({Section.NO}) is None
 
 
@@ -234,8 +235,8 @@ def _worth_of_that_is_it(item: Item, case: Case) -> float:
     means_everything = item.words.startswith(_OF_THE_WHOLE) and reading.find(
         {Section.ACKNOWLEDGEMENT, Section.PRAISE}
     )
-    is_satisfied = agent.did(Section.SETTLED) or item.words.startswith(_OF_ONESELF) or _names_need(item)
-    if means_everything or (reading.is_polite and is_satisfied):
+    is_satisfied = agent.did(Section.SETTLED) or item.words.startswith((*_OF_ONESELF, _LOOKS_BACK))
+    if means_everything or (reading.is_polite and (is_satisfied or _names_need(item))):
         return FULL
     return WORTH[Section.THAT_IS_IT]
 
