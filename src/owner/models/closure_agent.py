@@ -102,7 +102,8 @@ def _goes_on_after(clauses: list[Clause], position: int) -> bool:
 
 
 def _says_more_than_a_name(words: list[str]) -> bool:
-    return sum(item.section not in NEUTRAL for item in lexicon().items(words)) > 1
+    told = [item.section for item in lexicon().items(words) if item.section not in NEUTRAL]
+    return told not in ([], [Section.LEFT_OVER])
 
 
 def _is_asked(clauses: list[Clause], position: int) -> bool:
@@ -149,9 +150,20 @@ def _is_meant(section: Section, words: list[str], start: int, end: int) -> bool:
     if section is Section.SAYS_GOODBYE and words[start] in _UNTIL:
         around = lexicon().items(words[:start]) + lexicon().items(words[end:])
         return all(item.section in NEUTRAL | EVIDENCE for item in around)
-    if section is Section.ASKS_ALL:  # "is everything right with the order?" asks about the order
-        return lexicon().sets[Section.ORDER_WORD].isdisjoint(words[end:])
+    if section in _BEGINS_ANOTHER:  # "has anything else happened?" offers nothing
+        return lexicon().sets[Section.NO_OFFER].isdisjoint(words)
+    if section is Section.ASKS_ALL:
+        return not _is_about_a_thing(words[end:])
     return section is not Section.ASKS_TO_CLOSE or _means_conversation(words, end)
+
+
+def _is_about_a_thing(rest: list[str]) -> bool:
+    """Whether it asks as in "is everything right with the order?" or "só isso de bagagem?"."""
+    sets = lexicon().sets
+    if not sets[Section.ORDER_WORD].isdisjoint(rest):
+        return True
+    names_it = not sets[Section.BEFORE_A_THING].isdisjoint(rest)
+    return names_it and any(item.section is Section.LEFT_OVER for item in lexicon().items(rest))
 
 
 def _means_conversation(words: list[str], end: int) -> bool:

@@ -103,7 +103,8 @@ def _answer_veto(case: Case) -> ClosureSignal | None:
     no, yes = reading.find(DECLINES), reading.find({Section.YES})
     if no and agent.did(Section.ASKS_TO_CLOSE, Section.ASKS_ALL) and not agent.did(Section.ASKS_MORE):
         return ClosureSignal("wants to go on", -FULL, no.words)
-    if yes and agent.did(Section.ASKS_MORE) and not agent.did(Section.ASKS_ALL, Section.ASKS_TO_CLOSE):
+    offers = agent.did(Section.ASKS_MORE, Section.ASKS_OTHER)
+    if yes and offers and not agent.did(Section.ASKS_ALL, Section.ASKS_TO_CLOSE):
         return ClosureSignal("wants to go on", -FULL, yes.words)
     return None
 

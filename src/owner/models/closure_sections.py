@@ -74,6 +74,8 @@ class Section(StrEnum):
     TAKES_A_TAIL = "what was needed follows"
     NAME = "names"
     TAG_QUESTION = "tag question"
+    NO_OFFER = "not an offer"
+    BEFORE_A_THING = "before a thing"
     ORDER_WORD = "order words"
     CONVERSATION_WORD = "conversation words"
 
