@@ -266,6 +266,18 @@ async def test_the_index_holds_lexemes_and_no_text(services: Services, acme: Ten
     assert f"'{acme.owner_id}:flor'" in entry["lexemes"]
 
 
+async def test_a_message_as_large_as_a_webhook_can_be_is_found_and_keeps_no_other_from_being_found(
+    api: Api, services: Services, acme: Tenant
+) -> None:
+    everything = " ".join(["girafa", *(f"{number:08x}" for number in range(110_000))])
+    await a_customer_writes(services, acme, everything)
+    await a_customer_writes(services, acme, "uma zebra")
+
+    found = [await api.call("GET", "/v1/messages/search", text=text) for text in ("girafa", "zebra")]
+
+    assert [len(answer.body["items"]) for answer in found] == [1, 1]
+
+
 async def test_the_reader_makes_messages_findable_and_twice_is_once(services: Services, acme: Tenant) -> None:
     conv_id = await a_customer_writes(services, acme, "girafa")
     program = a_program(acme)

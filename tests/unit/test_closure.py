@@ -17,6 +17,7 @@ from owner.models.closure import (
     is_courtesy,
     score,
 )
+from owner.models.closure_message import read_message
 from owner.models.closure_phrases import LANGUAGES, lexicon, longest, tree_of
 from owner.models.closure_sections import Section
 from owner.models.closure_text import clauses_of, normalise, words_of
@@ -73,6 +74,16 @@ def test_the_confidence_is_the_seeds_formula() -> None:
         0.5 * found.keyword_score + 0.3 * found.pattern_score + 0.2 * found.context_score
     ) * found.duration_modifier
     assert found.confidence == round(expected, 4)
+
+
+def test_of_a_message_as_large_as_a_webhook_can_be_the_end_is_read_and_nothing_is_kept() -> None:
+    everything = "a " * 400_000
+    before = closure._read_and_keep.cache_info().currsize
+
+    score(OFFERED, everything)
+
+    assert len(read_message(everything).left_over) < 5_000
+    assert closure._read_and_keep.cache_info().currsize == before
 
 
 def test_the_weights_sum_to_one() -> None:

@@ -64,6 +64,7 @@ _NAMES_HEARD_AT_MOST: Final = 12  # messages in which a name may have been said
 _NAMES_READ_AT_MOST: Final = 600  # characters of each
 UNANSWERED_AT_MOST: Final = 3  # messages of the customer's that are read again
 READINGS_KEPT: Final = 1_000
+LONGEST_KEPT: Final = 600  # characters; a reading takes a hundred times the memory of what was read
 QUESTION_LAPSES_AFTER: Final = timedelta(hours=1)  # "may I close?" waits no longer for its answer
 STALE_AFTER: Final = timedelta(hours=8)  # a greeting after so long opens a new day
 CLOSE_BUTTON: Final = "closure:close"  # payloads of the buttons under "may I close?"
@@ -196,9 +197,13 @@ def _read(text: str, keywords: ClosureKeywords) -> Reading:
     return reading
 
 
-@lru_cache(maxsize=READINGS_KEPT)
 def _read_again(text: str) -> Reading:
     """The reading of a message, which nobody changes: it is wanted when the message comes, and with each that follows."""
+    return _read_and_keep(text) if len(text) <= LONGEST_KEPT else read_message(text)
+
+
+@lru_cache(maxsize=READINGS_KEPT)
+def _read_and_keep(text: str) -> Reading:
     return read_message(text)
 
 

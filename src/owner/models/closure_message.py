@@ -28,6 +28,7 @@ from owner.models.closure_sections import (
 )
 from owner.models.closure_text import Clause, clauses_of, words_of
 
+_READ_AT_MOST: Final = 5_000  # characters from the end, where a goodbye is; channels carry fewer
 _ASKS_IF_MORE_FOLLOWS: Final = frozenset({"need", "preciso"})
 _OF_A_SENTENCE_BEFORE: Final = frozenset({"que"})  # opens a question, or goes on after a comma
 _WILL: Final = frozenset(words_of("will shall"))  # "I will try that one" orders nothing
@@ -77,7 +78,7 @@ class Reading:
 def read_message(text: str, own: dict[str, Any] | None = None) -> Reading:
     """The reading of a message; `own` holds the owner's phrases."""
     reading = Reading()
-    for clause in clauses_of(text):
+    for clause in clauses_of(text[-_READ_AT_MOST:]):
         _ClauseReader(clause, lexicon().items(clause.words, own), reading).read()
     if not reading.evidence and 0 < len(reading.left_over) <= _LONGEST_SLIP:
         _read_slip(text, reading)

@@ -10,6 +10,7 @@ from pydantic import Field
 from owner.models.entity import DTO
 from owner.models.message import MessageResponse
 
+FINDABLE: Final = 10_000  # characters of a text: more than channels carry, less than an index entry can hold
 LONGEST_WORD: Final = 100  # of what is kept of it; a longer one is no word
 MOST_WORDS: Final = 16  # of a search; the rest is left out
 LONGEST_SEARCH: Final = 200
@@ -107,7 +108,7 @@ def _at_words(text: str, start: int, end: int) -> tuple[int, int]:
 def _words(text: str) -> Iterator[Word]:
     letters: list[str] = []
     start = 0
-    for place, character in enumerate(f"{text} "):
+    for place, character in enumerate(f"{text[:FINDABLE]} "):
         folded = _fold(character)
         if folded is None:
             if letters:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from owner.models.closure import ClosureScore, Turn, score
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords
+from owner.models.closure_trial import LONGEST_TEXT
 from owner.models.enums import MessageDirection
 from owner.models.owner import ClosureSettings
 
@@ -36,10 +37,10 @@ class ClosureDetector:
         """How sure it is that the customer is done, and why."""
         return score(
             [
-                Turn("user" if direction is MessageDirection.INBOUND else "agent", said)
+                Turn("user" if direction is MessageDirection.INBOUND else "agent", said[-LONGEST_TEXT:])
                 for direction, said in history
             ],
-            text,
+            text[-LONGEST_TEXT:],  # a goodbye comes last, and reading a megabyte would make everybody wait
             keywords=self._keywords_of(owner_id, settings),
             context=context,
             age=age,
