@@ -12,7 +12,7 @@ from owner.api.routing import needs
 from owner.inbox.forms import Form, Sent
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.settings.sections import PAGE, Cursor, SettingsPage, saved, show_settings
-from owner.inbox.settings.shown_once import find_shown, forget_shown, show_next
+from owner.inbox.settings.shown_once import ShownOnce
 from owner.inbox.visit import Signed
 from owner.models.api_key import ApiKey, ApiKeyCreate, ApiKeyCreated, ApiKeyRotate
 from owner.models.permissions import ALL_SCOPES, SCOPES, Permission
@@ -20,6 +20,7 @@ from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox/settings/api-keys", route_class=PageRoute)
 HERE: Final = "api-keys"
+KEY: Final = ShownOnce(ApiKeyCreated)
 CHOICES: Final = (ALL_SCOPES, *(scope for scope in Permission if scope in SCOPES))
 
 
@@ -37,10 +38,10 @@ class ApiKeysPage(SettingsPage):
 
 @router.get("", **needs(Permission.API_KEYS_WRITE))
 async def show_keys(request: Request, services: UseCases, person: Person, cursor: Cursor = None) -> Response:
-    made = find_shown(request, person, HERE)
-    key = ApiKeyCreated.model_validate_json(made) if made else None
-    page = show_settings(request, await _keys(services, person, Form(), cursor=cursor, made=key))
-    return forget_shown(page, HERE) if made else page
+    async def load(made: ApiKeyCreated | None) -> ApiKeysPage:
+        return await _keys(services, person, Form(), cursor=cursor, made=made)
+
+    return await KEY.show(request, person, HERE, load)
 
 
 @router.post("", **needs(Permission.API_KEYS_WRITE))
@@ -49,7 +50,7 @@ async def create(request: Request, services: UseCases, person: Person, form: Sen
         days = form.number("expires_in_days") if form.text_or_none("expires_in_days") else None
         wanted = {"name": form.text("name"), "scopes": form.chosen("scopes"), "expires_in_days": days}
         made = await services.api_keys.create(person.caller, ApiKeyCreate.model_validate(wanted))
-        return show_next(request, person, HERE, made.model_dump_json())
+        return KEY.show_next(request, person, HERE, made)
     return show_settings(request, await _keys(services, person, form))
 
 
@@ -60,7 +61,7 @@ async def rotate(
     """A key in its place; the former one goes on for a day."""
     with form.refusing():
         made = await services.api_keys.rotate(person.caller, api_key_id, ApiKeyRotate())
-        return show_next(request, person, HERE, made.model_dump_json())
+        return KEY.show_next(request, person, HERE, made)
     return show_settings(request, await _keys(services, person, form))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,7 +12,7 @@ from owner.api.users import UserId
 from owner.inbox.forms import Form, Sent
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.settings.sections import PAGE, Cursor, SettingsPage, saved, show_settings
-from owner.inbox.settings.shown_once import find_shown, forget_shown, show_next
+from owner.inbox.settings.shown_once import ShownOnce
 from owner.inbox.visit import Signed
 from owner.models.enums import UserRole
 from owner.models.one_time_link import LinkResponse
@@ -21,7 +21,8 @@ from owner.models.user import User, UserCreate, UserUpdate
 from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox/settings/people", route_class=PageRoute)
-ROLES = tuple(role.value for role in UserRole)
+ROLES: Final = tuple(role.value for role in UserRole)
+LINK: Final = ShownOnce(LinkResponse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +66,11 @@ async def invite(request: Request, services: UseCases, person: Person, form: Sen
 
 @router.get("/{user_id:int}", **needs(Permission.USERS_READ))
 async def show_person(request: Request, services: UseCases, person: Person, user_id: UserId) -> Response:
-    user = await services.users.get(person.caller.owner_id, user_id)
-    here = f"people/{user_id}"
-    made = find_shown(request, person, here)
-    link = LinkResponse.model_validate_json(made) if made else None
-    page = show_settings(request, PersonPage(user=user, link=link, form=_as_stored(user)))
-    return forget_shown(page, here) if made else page
+    async def load(link: LinkResponse | None) -> PersonPage:
+        user = await services.users.get(person.caller.owner_id, user_id)
+        return PersonPage(user=user, link=link, form=_as_stored(user))
+
+    return await LINK.show(request, person, f"people/{user_id}", load)
 
 
 @router.post("/{user_id:int}", **needs(Permission.USERS_WRITE))
@@ -134,4 +134,4 @@ def _invited(request: Request, person: Signed, user: User, link: LinkResponse | 
     """Where mail can be sent the link is on its way; elsewhere it is shown, this once."""
     if link is None:
         return saved("people", "invited")
-    return show_next(request, person, f"people/{user.user_id}", link.model_dump_json())
+    return LINK.show_next(request, person, f"people/{user.user_id}", link)

@@ -14,7 +14,7 @@ from owner.inbox.forms import Form, Sent
 from owner.inbox.language import Voice
 from owner.inbox.routing import PageRoute, Person, Visiting
 from owner.inbox.settings.sections import SettingsPage, saved, show_settings
-from owner.inbox.settings.webhooks import show_one
+from owner.inbox.settings.webhooks import load_one
 from owner.inbox.visit import Signed
 from owner.models.permissions import Permission
 from owner.models.webhook_delivery import WebhookDeliveryDetail, WebhookReplay
@@ -58,7 +58,7 @@ async def replay_since(
         wanted = {"since": _moment(form.text("since"), visit.voice), "only_failed": form.has("only_failed")}
         await _replay_all(services, visit.person, endpoint_id, WebhookReplay.model_validate(wanted))
         return saved(f"webhooks/{endpoint_id}", "sent")
-    return await show_one(request, services, visit.person, endpoint_id, refused=form)
+    return show_settings(request, await load_one(services, visit.person, endpoint_id, refused=form))
 
 
 async def _replay_all(services: Services, person: Signed, endpoint_id: int, replay: WebhookReplay) -> None:

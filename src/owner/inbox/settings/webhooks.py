@@ -13,7 +13,7 @@ from owner.api.webhook_endpoints import EndpointId
 from owner.inbox.forms import Form, Sent
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.settings.sections import PAGE, Cursor, SettingsPage, saved, show_settings
-from owner.inbox.settings.shown_once import find_shown, forget_shown, show_next
+from owner.inbox.settings.shown_once import ShownOnce
 from owner.inbox.visit import Signed
 from owner.models.permissions import Permission
 from owner.models.webhook_delivery import WebhookDelivery, WebhookDeliveryStatus
@@ -28,6 +28,7 @@ from owner.repositories.webhook_deliveries import DeliveryFilter
 from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox/settings/webhooks", route_class=PageRoute)
+SECRET: Final = ShownOnce(str)
 KINDS: Final = tuple(name for name in FILTERS if name.endswith(".*"))
 
 
@@ -72,7 +73,7 @@ async def create(request: Request, services: UseCases, person: Person, form: Sen
             WebhookEndpointCreate.model_validate(_wanted(form)),
             by=person.caller.actor,
         )
-        return show_next(request, person, f"webhooks/{endpoint.endpoint_id}", secret)
+        return SECRET.show_next(request, person, f"webhooks/{endpoint.endpoint_id}", secret)
     return show_settings(request, await _endpoints(services, person, form))
 
 
@@ -86,10 +87,10 @@ async def show_endpoint(
     status: WebhookDeliveryStatus | None = None,
     cursor: Cursor = None,
 ) -> Response:
-    here = f"webhooks/{endpoint_id}"
-    secret = find_shown(request, person, here)
-    page = await show_one(request, services, person, endpoint_id, secret=secret, status=status, cursor=cursor)
-    return forget_shown(page, here) if secret else page
+    async def load(secret: str | None) -> EndpointPage:
+        return await load_one(services, person, endpoint_id, secret=secret, status=status, cursor=cursor)
+
+    return await SECRET.show(request, person, f"webhooks/{endpoint_id}", load)
 
 
 @router.post("/{endpoint_id:int}", **needs(Permission.WEBHOOKS_WRITE))
@@ -102,7 +103,7 @@ async def change(
             person.caller.owner_id, endpoint_id, update, by=person.caller.actor
         )
         return saved(f"webhooks/{endpoint_id}")
-    return await show_one(request, services, person, endpoint_id, form=form)
+    return show_settings(request, await load_one(services, person, endpoint_id, form=form))
 
 
 @router.post("/{endpoint_id:int}/switch", **needs(Permission.WEBHOOKS_WRITE))
@@ -123,7 +124,7 @@ async def test(
             person.caller.owner_id, endpoint_id, by=person.caller.actor
         )
         return saved(f"webhooks/deliveries/{delivery.delivery_id}", "sent")
-    return await show_one(request, services, person, endpoint_id, refused=form)
+    return show_settings(request, await load_one(services, person, endpoint_id, refused=form))
 
 
 @router.post("/{endpoint_id:int}/secret", **needs(Permission.WEBHOOKS_WRITE))
@@ -135,7 +136,7 @@ async def replace_secret(
     _, secret = await services.webhook_endpoints.rotate_secret(
         person.caller.owner_id, endpoint_id, former_signs_for=former, by=person.caller.actor
     )
-    return show_next(request, person, f"webhooks/{endpoint_id}", secret)
+    return SECRET.show_next(request, person, f"webhooks/{endpoint_id}", secret)
 
 
 @router.post("/{endpoint_id:int}/delete", **needs(Permission.WEBHOOKS_WRITE))
@@ -144,8 +145,7 @@ async def delete(services: UseCases, person: Person, endpoint_id: EndpointId) ->
     return saved("webhooks", "gone")
 
 
-async def show_one(
-    request: Request,
+async def load_one(
     services: Services,
     person: Signed,
     endpoint_id: int,
@@ -155,7 +155,7 @@ async def show_one(
     status: WebhookDeliveryStatus | None = None,
     cursor: str | None = None,
     secret: str | None = None,
-) -> Response:
+) -> EndpointPage:
     """An endpoint and what was sent to it; `refused` is a button's form, of which only what was wrong is shown."""
     owner_id = person.caller.owner_id
     endpoint = await services.webhook_endpoints.get(owner_id, endpoint_id)
@@ -165,7 +165,7 @@ async def show_one(
     form = form or _as_stored(endpoint)
     if refused:
         form.say_first(refused)
-    page = EndpointPage(
+    return EndpointPage(
         endpoint=endpoint,
         deliveries=log.items,
         next_cursor=log.next_cursor,
@@ -173,7 +173,6 @@ async def show_one(
         secret=secret,
         form=form,
     )
-    return show_settings(request, page)
 
 
 async def _endpoints(
