@@ -223,6 +223,18 @@ async def test_what_an_open_page_is_told_ends_when_the_role_no_longer_hears_it(
         monkeypatch.setattr(access, "permissions_of_role", lambda role: frozenset({Permission.SELF}))
 
 
+async def test_an_open_page_hears_in_silence_that_the_server_is_there(
+    browser: Browser, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT", 0.1)
+    await browser.sign_in(acme.owner.email, PASSWORD)
+
+    async with asyncio.timeout(60), browser.session.get(f"{browser.url}/inbox/live") as stream:
+        told = await stream.content.readuntil(b"event: alive\n")
+
+    assert told
+
+
 @pytest.mark.parametrize("path", ["/inbox/sign-in", "/inbox/password-forgotten", "/inbox/password?token=x"])
 async def test_every_page_forbids_inline_scripts_and_frames(browser: Browser, path: str) -> None:
     page = await browser.get(path)

@@ -16,6 +16,7 @@ from owner.services.event_streams import EventStreamService, Listener, StreamedE
 HEARTBEAT: Final = 15.0  # seconds of silence after which proxies and clients are shown that the stream lives
 RECHECK: Final = 30.0  # seconds after which it is asked again whether the caller may listen
 RETRY: Final = 2_000  # milliseconds after which a client comes back
+COMMENT: Final = ":\n"  # which no client takes for an event
 _EXAMPLE: Final = """\
 retry: 2000
 id: 9XkGXlsxMDMyLDBd
@@ -50,21 +51,27 @@ async def stream(
     after: FeedPosition | None,
     wanted: Wanted,
     may_go_on: Callable[[], Awaitable[bool]],
+    in_silence: str = COMMENT,
 ) -> AsyncIterator[str]:
-    """Everything after a place in the feed, until the caller leaves, may not listen any more, or the process ends."""
+    """Everything after a place in the feed, until the caller leaves, may not listen any more, or the process ends.
+
+    `in_silence` is what is written after a heartbeat without news.
+    """
     try:
         async with streams.listening(
             caller.owner_id, by=caller.actor, after=after, wanted=wanted
         ) as listener:
             # A client that is cut off before its first event then resumes here, not at some later "now".
             yield f"retry: {RETRY}\n{_place(listener)}\n"
-            async for text in _told(listener, may_go_on):
+            async for text in _told(listener, may_go_on, in_silence):
                 yield text
     except (DatabaseUnavailable, TooManyStreams):
         return  # the client comes back after `retry`
 
 
-async def _told(listener: Listener, may_go_on: Callable[[], Awaitable[bool]]) -> AsyncIterator[str]:
+async def _told(
+    listener: Listener, may_go_on: Callable[[], Awaitable[bool]], in_silence: str
+) -> AsyncIterator[str]:
     told_at, checked_at = monotonic(), monotonic()
     while not listener.is_ended:
         events = await listener.next(max(0.0, told_at + HEARTBEAT - monotonic()))
@@ -73,7 +80,7 @@ async def _told(listener: Listener, may_go_on: Callable[[], Awaitable[bool]]) ->
                 return
             checked_at = monotonic()
         if events or monotonic() >= told_at + HEARTBEAT:
-            yield "".join(map(_frame, events)) or f":\n{_place(listener)}\n"
+            yield "".join(map(_frame, events)) or f"{in_silence}{_place(listener)}\n"
             told_at = monotonic()
 
 

@@ -1,7 +1,7 @@
 """The stream that keeps a page alive: it says what is new, and the page asks for it."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 
@@ -16,6 +16,8 @@ from owner.models.permissions import Permission
 from owner.services.access import AccessService
 from owner.services.event_streams import EVERYTHING
 
+# An event, because pages hear no comments: one that hears nothing for long opens its stream anew.
+ALIVE: Final = "event: alive\ndata: {}\n"
 router = APIRouter(prefix="/inbox/live", route_class=PageRoute)
 
 
@@ -24,7 +26,14 @@ async def follow(
     services: UseCases, person: Person, place: Annotated[FeedPosition | None, Depends(place_of)]
 ) -> EventStream:
     may_go_on = partial(_may_still_follow, services.access, person.token)
-    told = stream(services.event_streams, person.caller, after=place, wanted=EVERYTHING, may_go_on=may_go_on)
+    told = stream(
+        services.event_streams,
+        person.caller,
+        after=place,
+        wanted=EVERYTHING,
+        may_go_on=may_go_on,
+        in_silence=ALIVE,
+    )
     return EventStream(told, headers=HEADERS)
 
 

@@ -17,8 +17,11 @@ function soon(name) {
 
 const TYPES = body.dataset.eventTypes?.split(" ") ?? [];
 let place = body.dataset.since; // what the page shows already
+let heardAt = Date.now();
 function hear(event) {
+  heardAt = Date.now();
   place = event.lastEventId;
+  if (event.type === "alive") return;
   const { conv_id: convId } = JSON.parse(event.data);
   soon("conversations-changed");
   if (event.type === "message.received") body.dispatchEvent(new CustomEvent("customer-wrote", { detail: String(convId) }));
@@ -32,44 +35,43 @@ let source = null;
 function follow() {
   source = new EventSource(`/inbox/live?last_event_id=${encodeURIComponent(place)}`);
   source.onopen = () => {
+    heardAt = Date.now();
     if (!awaySince) return;
     // The stream goes on where it ended; what no event tells, such as a countdown, is asked for too.
     soon("conversations-changed");
     soon("conversation-changed");
     live.textContent = live.dataset.back.replace("{from}", clock(awaySince)).replace("{to}", clock(new Date()));
     live.classList.add("back");
-    live.hidden = false;
     setTimeout(() => { if (!awaySince) live.hidden = true; }, 15000);
     awaySince = null;
   };
   source.onerror = () => {
-    awaySince ??= new Date();
-    live.textContent = live.dataset.away;
-    live.classList.remove("back");
-    live.hidden = false;
+    beAway(Date.now());
     if (source.readyState !== EventSource.CLOSED) return;
     soon("conversations-changed"); // leads to the sign-in page where the session has ended
     setTimeout(follow, 5000);
   };
-  for (const type of TYPES) source.addEventListener(type, hear);
+  for (const type of ["alive", ...TYPES]) source.addEventListener(type, hear);
+}
+function beAway(since) {
+  awaySince ??= new Date(since);
+  live.textContent = live.dataset.away;
+  live.classList.remove("back");
+  live.hidden = false;
 }
 follow();
 
-// After a sleep, or in another network, a connection can be dead without a word: it is opened anew.
-const ASLEEP = 90000; // milliseconds; timers of hidden pages run once a minute
-let awakeAt = Date.now();
-function reopen(since) {
-  awaySince ??= new Date(since);
+// A connection can be dead without a word: after a sleep, in another network, with a server that hangs. It is opened anew.
+const SILENT = 30000; // milliseconds; the server says every 15 seconds that it is there
+function reopen() {
+  beAway(heardAt);
+  heardAt = Date.now();
   if (source.readyState === EventSource.CLOSED) return; // which comes back by itself
   source.close();
   follow();
 }
-setInterval(() => {
-  const since = awakeAt;
-  awakeAt = Date.now();
-  if (awakeAt - since > ASLEEP) reopen(since);
-}, 5000);
-addEventListener("online", () => reopen(Date.now()));
+setInterval(() => { if (Date.now() - heardAt > SILENT) reopen(); }, 5000);
+addEventListener("online", reopen);
 
 // ---- The thread stays at its end, unless somebody reads further up.
 const thread = () => document.getElementById("thread");
@@ -106,7 +108,8 @@ function mark() {
   }
   body.classList.toggle("has-pane", Boolean(open));
   const unread = document.querySelectorAll("[data-unread]").length;
-  document.title = `${unread ? `(${unread}) ` : ""}${(open && pane.getAttribute("aria-label")) || body.dataset.title} · Owner`;
+  const orMore = document.querySelector("#list .more") ? "+" : ""; // lines that are not here yet
+  document.title = `${unread ? `(${unread}${orMore}) ` : ""}${(open && pane.getAttribute("aria-label")) || body.dataset.title} · Owner`;
 }
 mark();
 
