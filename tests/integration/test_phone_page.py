@@ -22,6 +22,7 @@ from owner.services.catalog import Services
 from serving import serving
 
 ACCOUNT, TOKEN, TEMPLATE = "AC" + 32 * "a", "token-of-acme", "HX" + 32 * "c"
+LIST = "HX" + 32 * "b"
 SMS, WHATSAPP = "+551150284400", "whatsapp:+551150284400"
 ANA, ANA_WHATSAPP = "+5511987654321", "whatsapp:+5511987654321"
 PAGE = "/simulator"
@@ -91,7 +92,16 @@ async def _simulator(company: Company) -> AsyncIterator[Phone]:
             TOKEN,
             numbers=[WHATSAPP, SMS],
             inbound_url=f"{url}/inbound",
-            templates={TEMPLATE: {"body": "Oi, {{1}}!", "buttons": [{"payload": "yes", "text": "Sim"}]}},
+            templates={
+                TEMPLATE: {"body": "Oi, {{1}}!", "buttons": [{"payload": "yes", "text": "Sim"}]},
+                LIST: {
+                    "body": "Quando?",
+                    "more": {
+                        "items": [{"id": "am", "item": "De manhã", "description": "das 8h às 12h"}],
+                        "actions": [{"type": "URL", "title": "Ver", "url": "https://example.com/{{1}}"}],
+                    },
+                },
+            },
         )
         yield Phone(simulator, company)
 
@@ -141,6 +151,19 @@ async def test_a_company_that_refuses_the_webhook_leaves_one_tick_and_says_so(ph
     _, html = await phone.send(body="Oi")
 
     assert "The company's server answered 503." in _words(html)
+
+
+async def test_a_choice_of_a_list_can_be_made_and_a_link_followed(phone: Phone) -> None:
+    await phone.company_sends(ContentSid=LIST, ContentVariables='{"1": "Ana"}')
+    page = await phone.look()
+
+    await phone.send(list_item="am", button_text="De manhã", description="das 8h às 12h")
+
+    assert 'name="list_item" value="am">' in page
+    assert '<a class="leads" href="https://example.com/Ana"' in page
+    [heard] = phone.company.heard
+    assert (heard["ListId"], heard["ListTitle"], heard["Body"]) == ("am", "De manhã", "De manhã")
+    assert "ButtonPayload" not in heard
 
 
 async def test_buttons_of_a_template_can_be_pressed(phone: Phone) -> None:

@@ -17,7 +17,7 @@ from owner.integrations.twilio.client import TwilioGateway
 from owner.models.enums import UserRole
 from owner.models.errors import OutcomeUnknown, ProviderError, ProviderProblem
 from owner.models.message import MessageCreate
-from owner.models.template import Template, TemplateStatus
+from owner.models.template import Template, TemplateButton, TemplateLook, TemplateStatus
 from owner.services import templates as template_service
 from owner.services.catalog import Services
 from owner.services.ports import Credentials, OutboundMessage
@@ -34,7 +34,7 @@ ORDER = Template(
     status=TemplateStatus.APPROVED,
     body="Oi, {{1}}! Seu pedido {{2}} <saiu>.",
     examples={"1": "Ana", "2": "4711"},
-    buttons=["Obrigada"],
+    look=TemplateLook(footer="Padaria Sol", buttons=[TemplateButton(title="Obrigada")]),
 )
 PENDING = ORDER.model_copy(
     update={"content_sid": OTHER_SID, "name": "novidade", "status": TemplateStatus.PENDING}
@@ -73,6 +73,11 @@ async def test_an_agent_chooses_a_template_and_the_thread_has_what_the_customer_
     assert "&lt;saiu&gt;" in offered.html
     assert "novidade" not in offered.text  # not approved
     assert "Oi, Bia! Seu pedido 12 & 13 <saiu>." in sent.text
+    assert (
+        '<ul class="offered plain" aria-label="Buttons for the customer"><li><span>Obrigada</span>'
+        in sent.html
+    )
+    assert "Padaria Sol" in sent.text
     [stored] = await rows(services, acme, "SELECT * FROM messages WHERE direction = 'OUTBOUND'")
     assert (stored["message_type"], stored["content_sid"]) == ("TEMPLATE", SID)
     assert stored["content_variables"] == {"1": "Bia", "2": "12 & 13"}
@@ -216,7 +221,7 @@ async def test_what_the_simulator_lists_is_what_its_phones_show() -> None:
             await gateway.aclose()
 
     values = {"name": "Bia", "day": "terça", "hour": "10h"}
-    assert sent.body == reminder.render(values) == "Hello Bia, we expect you on terça at 10h."
+    assert sent.body == reminder.fill_in(values).body == "Hello Bia, we expect you on terça at 10h."
     assert {one.status for one in templates.values()} >= {
         TemplateStatus.APPROVED,
         TemplateStatus.PENDING,
@@ -224,6 +229,19 @@ async def test_what_the_simulator_lists_is_what_its_phones_show() -> None:
     }
     assert {one.language for one in templates.values()} == {"pt_BR", "en", "es"}
     assert templates["retomar_conversa"].buttons == ["Sim", "Mais tarde"]
+    tracking, hours, cakes = (
+        templates[name] for name in ("acompanhar_entrega", "escolha_um_horario", "bolos_da_semana")
+    )
+    assert [one.opens for one in tracking.fill_in({"1": "12"}).look.buttons] == [
+        "https://example.com/pedidos/12",
+        "+551150284400",
+    ]
+    assert (hours.look.menu, hours.buttons) == ("Ver horários", ["De manhã", "À tarde"])
+    assert [(card.title, len(card.buttons)) for card in cakes.look.cards] == [
+        ("Cenoura", 2),
+        ("Fubá", 2),
+        ("Laranja", 2),
+    ]
 
 
 async def test_pages_are_followed_on_the_own_host_only_and_what_is_odd_is_left_out() -> None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from owner.inbox.devices import device_name
 from owner.inbox.language import FOLDER, channel_name
 from owner.inbox.visit import Visit
+from owner.models.template import pieces
 from owner.wording import templates_in
 
 STATIC: Final = FOLDER / "static"
@@ -55,5 +56,6 @@ def _environment(language: str) -> Environment:
         "static_url": static_url,
         "channel_name": channel_name,
         "device_name": device_name,
+        "pieces": pieces,
     }
     return environment

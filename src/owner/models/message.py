@@ -16,6 +16,7 @@ WRITERS: Final = tuple(writer for writer in MessageOwner if writer is not Messag
 MAXIMUM_LENGTH: Final = 1600  # characters of a body at Twilio
 MAXIMUM_MEDIA: Final = 10  # files of one message at Twilio
 MAXIMUM_VARIABLES: Final = 100  # of a template at Twilio
+TEMPLATE_LOOK: Final = "template"  # key in `metadata`: what a template shows beside its text
 _URL: Final = TypeAdapter(HttpUrl)
 
 

@@ -9,7 +9,8 @@ from owner.models.conversation import Conversation
 from owner.models.enums import ActorKind, DeliveryStatus, Handler, MessageDirection
 from owner.models.errors import ContactOptedOut
 from owner.models.event import Actor
-from owner.models.message import Message, MessageCreate
+from owner.models.message import TEMPLATE_LOOK, Message, MessageCreate
+from owner.models.template import TemplateLook
 from owner.repositories.contact_addresses import ContactAddressRepository
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.messages import MessageRepository
@@ -23,10 +24,11 @@ async def queue_message(
     by: Actor,
     at: datetime,
     is_farewell: bool = False,
+    look: TemplateLook | None = None,
 ) -> Message:
     """Store a message as QUEUED, where workers find it. The conversation's row is locked by the caller.
 
-    A farewell is no activity: it keeps nothing alive and answers nobody.
+    A farewell is no activity: it keeps nothing alive and answers nobody. `look` is what a template shows beside text.
 
     Raises:
         ConversationClosed: nothing can be added to a closed conversation.
@@ -48,6 +50,7 @@ async def queue_message(
         if is_farewell
         else conversation.note_outbound(written_by=create.written_by, by=by, at=at)
     )
+    shown = look.model_dump(mode="json", exclude_defaults=True) if look else None
     message = await MessageRepository(connection).add(
         {
             "owner_id": conversation.owner_id,
@@ -61,6 +64,7 @@ async def queue_message(
             "media_urls": create.media_urls,
             "content_sid": create.content_sid,
             "content_variables": create.content_variables,
+            "metadata": {TEMPLATE_LOOK: shown} if shown else {},
             "author_id": by.id,
             "created_at": at,
             "updated_at": at,

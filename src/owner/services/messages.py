@@ -11,6 +11,7 @@ from owner.models.event import Actor
 from owner.models.media import Media
 from owner.models.message import Message, MessageCreate
 from owner.models.principal import Principal
+from owner.models.template import TemplateLook
 from owner.models.work_errors import NewerMessage
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.media import MediaRepository
@@ -62,28 +63,33 @@ class MessageService:
             NewerMessage: something was said that the writer did not know of.
             RateLimited: the owner has sent as much as it may in a day.
         """
+        look = None
         if create.content_sid is not None:
-            create = await self._with_text(owner_id, conv_id, create, create.content_sid)
+            create, look = await self._as_read(owner_id, conv_id, create, create.content_sid)
         async with self.conversations.locked(owner_id, conv_id) as (connection, conversation):
             conversation.refuse_if_closed()
             await _refuse_if_newer(connection, conv_id, create.expected_last_msg_id)
             if create.canned_reply_id is not None:
                 text = await render(connection, conversation, create.canned_reply_id, by=by)
                 create = create.model_copy(update={"content": text})
-            message = await queue_message(connection, conversation, create, by=by, at=self.clock.now())
+            message = await queue_message(
+                connection, conversation, create, by=by, at=self.clock.now(), look=look
+            )
             if also is not None:
                 message = await also(connection, conversation, message)
             # Last, so that what was refused for another reason is not counted.
             await self.rate_limits.count_message(owner_id)
         return message
 
-    async def _with_text(
+    async def _as_read(
         self, owner_id: int, conv_id: int, create: MessageCreate, content_sid: str
-    ) -> MessageCreate:
-        """What the customer will read stands in the thread; where nobody knows it now, the provider's answer tells."""
+    ) -> tuple[MessageCreate, TemplateLook | None]:
+        """What the customer will see stands in the thread; where nobody knows it now, the provider's answer tells."""
         values = create.content_variables or {}
-        text = await self.templates.text_of(owner_id, conv_id, content_sid, values)
-        return create.model_copy(update={"content": text})
+        template = await self.templates.filled_in(owner_id, conv_id, content_sid, values)
+        if template is None:
+            return create.model_copy(update={"content": None}), None
+        return create.model_copy(update={"content": template.body}), template.look
 
     async def get(self, owner_id: int, conv_id: int, msg_id: int) -> tuple[Message, list[Media]]:
         """One message of a conversation, and its files."""

@@ -64,17 +64,17 @@ class TemplateService:
         account_id = await self._account_of(owner_id, conv_id)
         return await self.list_all(owner_id, account_id, status=TemplateStatus.APPROVED)
 
-    async def text_of(
+    async def filled_in(
         self, owner_id: int, conv_id: int, content_sid: str, values: Mapping[str, str]
-    ) -> str | None:
-        """What the customer will read; None where the provider can't be asked or has no such template."""
+    ) -> Template | None:
+        """What the customer will see; None where the provider can't be asked or has no such template."""
         account_id = await self._account_of(owner_id, conv_id)
         try:
             templates = await self.list_all(owner_id, account_id)
         except (ProviderError, OutcomeUnknown, TwilioAccountNotFound):
             return None
         found = next((template for template in templates if template.content_sid == content_sid), None)
-        return found.render(values) if found else None
+        return found.fill_in(values) if found else None
 
     async def _account_of(self, owner_id: int, conv_id: int) -> int:
         async with self.database.owner(owner_id) as connection:

@@ -18,6 +18,19 @@ def _stock(name: str, language: str, body: str, **more: Any) -> tuple[str, Templ
     return f"HX{uuid5(NAMESPACE_URL, f'{name}:{language}').hex}", Template(body, name, language, **more)
 
 
+def _cake(name: str, word: str) -> dict[str, Any]:
+    address = f"https://example.com/bolos/{word}"
+    return {
+        "title": name,
+        "body": "Inteiro ou em fatias.",
+        "media": f"{address}.jpg",
+        "actions": [
+            {"type": "QUICK_REPLY", "title": "Quero este", "id": f"quero_{word}"},
+            {"type": "URL", "title": "Ver a receita", "url": address},
+        ],
+    }
+
+
 STOCK: Final = dict(
     (
         _stock(
@@ -40,6 +53,42 @@ STOCK: Final = dict(
             examples={"name": "Ana", "day": "Monday", "hour": "9:30"},
         ),
         _stock("pedido_listo", "es", "Hola, {{1}}: su pedido ya está listo.", examples={"1": "Ana"}),
+        _stock(
+            "acompanhar_entrega",
+            "pt_BR",
+            "Seu pedido {{1}} está a caminho, {{2}}.",
+            examples={"1": "4711", "2": "Ana"},
+            kind="twilio/call-to-action",
+            more={
+                "actions": [
+                    {"type": "URL", "title": "Acompanhar", "url": "https://example.com/pedidos/{{1}}"},
+                    {"type": "PHONE_NUMBER", "title": "Ligar para nós", "phone": "+551150284400"},
+                ]
+            },
+        ),
+        _stock(
+            "escolha_um_horario",
+            "pt_BR",
+            "Quando podemos entregar, {{1}}?",
+            examples={"1": "Ana"},
+            kind="twilio/list-picker",
+            more={
+                "button": "Ver horários",
+                "items": [
+                    {"id": "manha", "item": "De manhã", "description": "das 8h às 12h"},
+                    {"id": "tarde", "item": "À tarde", "description": "das 13h às 18h"},
+                ],
+            },
+        ),
+        _stock(
+            "bolos_da_semana",
+            "pt_BR",
+            "Os bolos desta semana, {{1}}:",
+            examples={"1": "Ana"},
+            category="MARKETING",
+            kind="twilio/carousel",
+            more={"cards": [_cake("Cenoura", "cenoura"), _cake("Fubá", "fuba"), _cake("Laranja", "laranja")]},
+        ),
         _stock("promocao_de_verao", "pt_BR", "Só hoje: {{1}} com desconto!", status="pending"),
         _stock(
             "free_money",
@@ -101,12 +150,6 @@ def _resource(
     sid: str, template: Template, account: Account, base: str, *, has_approvals: bool
 ) -> dict[str, Any]:
     created_at = account.created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    kind = "twilio/quick-reply" if template.buttons else "twilio/text"
-    body: dict[str, Any] = {"body": template.body}
-    if template.buttons:
-        body["actions"] = [
-            {"id": button.payload, "title": button.text, "type": "QUICK_REPLY"} for button in template.buttons
-        ]
     resource = {
         "account_sid": account.sid,
         "date_created": created_at,
@@ -114,14 +157,14 @@ def _resource(
         "friendly_name": template.name or sid,
         "language": template.language,
         "sid": sid,
-        "types": {kind: body},
+        "types": {template.content_type: template.content},
         "variables": dict(template.examples),
     }
     if has_approvals:
         approval = {
             "allow_category_change": True,
             "category": template.category,
-            "content_type": kind,
+            "content_type": template.content_type,
             "name": template.name or sid,
             "rejection_reason": template.rejection_reason,
             "status": template.status,

@@ -162,6 +162,10 @@ async def _writing(form: FormData) -> Writing:
     if button := _text(form, "button"):
         given["button"] = {"payload": button, "text": _text(form, "button_text") or button, "type": "REPLY"}
         given["reply_to_sid"] = _text(form, "reply_to") or None
+    if item := _text(form, "list_item"):
+        title, description = _text(form, "button_text") or item, _text(form, "description")
+        given["list"] = {"id": item, "title": title, "description": description}
+        given["reply_to_sid"] = _text(form, "reply_to") or None
     if latitude := _text(form, "latitude"):
         place = {name: _text(form, name) for name in ("longitude", "label", "address")}
         given["location"] = {"latitude": latitude, **place}

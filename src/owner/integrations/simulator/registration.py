@@ -1,6 +1,7 @@
 """An account as the simulator learns of it."""
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, field_validator
 
@@ -23,6 +24,8 @@ class TemplateSettings(BaseModel):
     rejection_reason: str = ""
     examples: dict[str, str] = Field(default_factory=dict)
     buttons: list[Button] = Field(default_factory=list)
+    kind: str = ""
+    more: dict[str, Any] = Field(default_factory=dict)
 
     def template(self) -> Template:
         return Template(**{name: getattr(self, name) for name in type(self).model_fields})

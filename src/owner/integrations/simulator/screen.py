@@ -16,9 +16,9 @@ from owner.integrations.simulator.callbacks import FAILURES
 from owner.integrations.simulator.contents import templates_of
 from owner.integrations.simulator.context import World
 from owner.integrations.simulator.errors import delivery_sentence
+from owner.integrations.simulator.offered import Offer, offer_of
 from owner.integrations.simulator.store import Media, Message
 from owner.integrations.simulator.switches import BY_ERROR, Line
-from owner.integrations.simulator.writing import Button
 from owner.wording import later as _
 
 SHOWN: Final = 100  # messages
@@ -68,7 +68,7 @@ class Bubble:
     ticks: str
     state: str
     files: Sequence[File]
-    buttons: Sequence[Button] = ()
+    offer: Offer | None = None  # what a template lets them press
     is_lost: bool = False
     reason: str = ""  # why it was lost, as far as that is known
     answered: int | None = None  # what the company's server said to it
@@ -148,13 +148,13 @@ def _bubble(world: World, message: Message) -> Bubble:
         return _written(message, files)
     account = world.store.accounts.get(message.account_sid)
     template = templates_of(account).get(message.content_sid or "") if account else None
-    buttons = template.buttons if template else ()
+    offer = offer_of(template, message.content_variables) if template else None
     if message.status in FAILURES:
         reason = BY_ERROR.get(message.error_code or 0) or _told_by_twilio(message.error_code)
         state = _("Never arrived")
         return Bubble(message, "", state, files, is_lost=True, reason=reason)
     ticks = TICKS.get(message.status, "wait")
-    return Bubble(message, ticks, STATES.get(message.status, message.status), files, buttons)
+    return Bubble(message, ticks, STATES.get(message.status, message.status), files, offer)
 
 
 def _written(message: Message, files: Sequence[File]) -> Bubble:

@@ -1,7 +1,5 @@
 """Takes a message as Twilio's create does: checks in Twilio's order, accepts, answers or misbehaves."""
 
-import json
-import re
 from typing import Final
 
 from starlette.requests import Request
@@ -125,14 +123,7 @@ def _check_content(form: Form) -> None:
 
 def _render_template(account: Account, form: Form) -> str:
     template = templates_of(account).get(form["ContentSid"])
-    if template is None:
-        return ""
-    try:
-        given = json.loads(form["ContentVariables"] or "{}")
-    except ValueError:
-        given = {}
-    values = {**template.examples, **(given if isinstance(given, dict) else {})}
-    return re.sub(r"{{(\w+)}}", lambda match: str(values.get(match[1], match[0])), template.body)
+    return template.fill_in(template.body, form["ContentVariables"]) if template else ""
 
 
 def _delivery_error(store: Store, message: Message, fault: Fault | None) -> int | None:

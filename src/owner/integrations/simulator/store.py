@@ -1,10 +1,12 @@
 """What the simulated Twilio remembers, in memory: accounts, messages, media, opt-outs and windows."""
 
+import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from owner.integrations.simulator.addresses import channel_of
@@ -41,7 +43,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with `{{1}}` or `{{name}}` where values go; the examples take the place of values that are missing."""
+    """A text with `{{1}}` or `{{name}}` where values go; the examples take the place of values that are missing.
+
+    `kind` and `more` are Twilio's: the type of its content, and what that holds besides the text.
+    """
 
     body: str
     name: str = ""
@@ -51,6 +56,27 @@ class Template:
     rejection_reason: str = ""
     examples: Mapping[str, str] = field(default_factory=dict)
     buttons: Sequence[Button] = ()
+    kind: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def content_type(self) -> str:
+        return self.kind or ("twilio/quick-reply" if self.buttons else "twilio/text")
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the Content API shows of this type."""
+        actions = [{"id": one.payload, "title": one.text, "type": "QUICK_REPLY"} for one in self.buttons]
+        return {"body": self.body, **({"actions": actions} if actions else {}), **self.more}
+
+    def fill_in(self, text: str, given: str | None) -> str:
+        """A text of it with the values of a message, which come as JSON."""
+        try:
+            values = json.loads(given or "{}")
+        except ValueError:
+            values = {}
+        known = {**self.examples, **(values if isinstance(values, dict) else {})}
+        return re.sub(r"{{(\w+)}}", lambda place: str(known.get(place[1], place[0])), text)
 
 
 @dataclass(slots=True)

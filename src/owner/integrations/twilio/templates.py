@@ -8,7 +8,7 @@ from yarl import URL
 from owner.integrations.twilio.calls import TwilioCalls
 from owner.integrations.twilio.hosts import product_url
 from owner.models.errors import OutcomeUnknown
-from owner.models.template import Template, TemplateStatus
+from owner.models.template import Template, TemplateButton, TemplateCard, TemplateLook, TemplateStatus
 from owner.services.ports import Credentials
 
 _PATH: Final = "/v1/ContentAndApprovals"
@@ -59,15 +59,14 @@ class TemplateReader:
 
 
 def _template(item: object) -> Template | None:
-    """None for what has no text of its own, such as a carousel."""
+    """None for what has no words of its own, such as a code to sign in with, whose text is WhatsApp's."""
     content = _mapping(item)
-    types = _mapping(content.get("types"))
-    texts = [(_text(kind, "body"), kind) for kind in map(_mapping, types.values())]
-    body, kind = next(((body, kind) for body, kind in texts if body), (None, {}))
-    sid = _text(content, "sid")
-    if sid is None or body is None:
-        return None
     approval = _mapping(content.get("approval_requests"))
+    kind, body = _content(_mapping(content.get("types")), _text(approval, "content_type"))
+    look = _look(kind)
+    sid = _text(content, "sid")
+    if sid is None or not (body or look.cards):
+        return None
     return Template(
         content_sid=sid,
         name=_text(content, "friendly_name") or _text(approval, "name") or sid,
@@ -77,17 +76,56 @@ def _template(item: object) -> Template | None:
         rejection_reason=_text(approval, "rejection_reason"),
         body=body,
         examples={str(name): str(value) for name, value in _mapping(content.get("variables")).items()},
-        buttons=list(_buttons(kind)),
+        look=look,
         has_media=bool(kind.get("media")),
     )
 
 
-def _buttons(kind: Mapping[str, Any]) -> Iterator[str]:
-    actions = kind.get("actions") or kind.get("items") or ()
-    for action in actions if isinstance(actions, list) else ():
-        title = _text(_mapping(action), "title") or _text(_mapping(action), "item")
+def _content(types: Mapping[str, Any], approved: str | None) -> tuple[Mapping[str, Any], str]:
+    """A content may have a form for each channel: the one that was approved, else the first that says something."""
+    forms = [_mapping(types.get(name)) for name in (approved, *types) if name is not None]
+    said = ((form, _words(form, "header_text", "title", "body")) for form in forms)
+    return next(((form, words) for form, words in said if words or form.get("cards")), ({}, ""))
+
+
+def _look(kind: Mapping[str, Any]) -> TemplateLook:
+    return TemplateLook(
+        footer=_text(kind, "footer") or _text(kind, "subtitle"),
+        menu=_text(kind, "button"),
+        buttons=list(_buttons(kind)),
+        cards=[_card(card) for card in map(_mapping, _items(kind, "cards")) if card],
+    )
+
+
+def _card(card: Mapping[str, Any]) -> TemplateCard:
+    return TemplateCard(
+        title=_text(card, "title"),
+        body=_text(card, "body"),
+        media=_text(card, "media"),
+        buttons=list(_buttons(card)),
+    )
+
+
+def _buttons(kind: Mapping[str, Any]) -> Iterator[TemplateButton]:
+    for action in map(_mapping, (*_items(kind, "actions"), *_items(kind, "items"))):
+        title = _text(action, "title") or _text(action, "item")
         if title:
-            yield title
+            yield TemplateButton(
+                title=title,
+                opens=_text(action, "url") or _text(action, "phone") or _text(action, "code"),
+                description=_text(action, "description"),
+            )
+    if title := _text(kind, "button_text"):  # of a form that opens inside the chat
+        yield TemplateButton(title=title)
+
+
+def _items(kind: Mapping[str, Any], name: str) -> Sequence[Any]:
+    value = kind.get(name)
+    return value if isinstance(value, list) else ()
+
+
+def _words(kind: Mapping[str, Any], *names: str) -> str:
+    return "\n".join(words for name in names if (words := _text(kind, name)))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
