@@ -10,9 +10,11 @@ from factories import Tenant, make_inbound, some_number
 from fakes import FakeGateway
 from owner.integrations.twilio.errors import provider_error
 from owner.models.enums import UserRole
+from owner.models.label import LabelCreate
 from owner.services.catalog import Services
 from reading import rows
 from visiting import PASSWORD, visiting
+from working import a_program
 
 HUGE = str(10**30)
 EVIL = '<script>alert("x")</script>'
@@ -44,6 +46,31 @@ async def test_what_customers_write_is_shown_as_text(
 
     assert EVIL not in page.html
     assert page.text.count(EVIL) >= 3  # the line, the thread, the name
+
+
+async def test_what_happened_stands_where_it_happened_with_names_and_evidence(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    conv_id = await some_conversation(services, acme, "Quero encerrar o atendimento, obrigado!")
+    label_id = (await services.labels.create(a_program(acme), LabelCreate(name="VIP"))).label_id
+    base = f"/inbox/conversations/{conv_id}"
+
+    closed = (await browser.get(base)).text
+    await browser.post(f"{base}/undo-close")
+    await browser.post(f"{base}/assign", assignee="me")
+    page = (await browser.post(f"{base}/labels", label_id=str(label_id), then="on")).text
+
+    order = [
+        "The customer opened the conversation",
+        "Quero encerrar",
+        "The detector closed it",
+        "Score 1",
+        "Asks to close",
+    ]
+    assert sorted(order, key=closed.index) == order
+    assert "the customer said that it is over" not in closed  # English that no reader chose
+    assert "Ana took it" in page or f"{acme.owner.name} took it" in page
+    assert "put the label VIP on it" in page
 
 
 async def test_an_answer_is_queued_and_shown(services: Services, browser: Browser, acme: Tenant) -> None:

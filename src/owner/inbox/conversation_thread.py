@@ -18,13 +18,14 @@ from owner.models.conversation_dtos import ConversationResponse
 from owner.models.conversation_query import ConversationQuery
 from owner.models.event import Event
 from owner.models.media import Media
-from owner.models.message import MAXIMUM_LENGTH, Message
+from owner.models.message import MAXIMUM_LENGTH, TEMPLATE_LOOK, Message
 from owner.models.note import Note
 from owner.models.permissions import Permission
 from owner.models.search import Snippet
 from owner.models.segments import GSM_BASIC, GSM_EXTENDED
+from owner.models.template import TemplateLook
 from owner.services.catalog import Services
-from owner.services.conversation_threads import Thread
+from owner.services.conversation_threads import ARRIVED, Thread
 from owner.services.presence import Present
 
 EARLIER = 10  # conversations of the same customer beside the thread
@@ -40,6 +41,11 @@ class Entry:
     note: Note | None = None
     event: Event | None = None
     hit: "Hit | None" = None
+
+    @property
+    def look(self) -> TemplateLook | None:
+        """What a template shows beside its text."""
+        return TemplateLook.of(self.message.metadata.get(TEMPLATE_LOOK)) if self.message else None
 
     def name_of(self, file: Media) -> str:
         """What a file that we sent was called; the provider doesn't tell the names of customers' files."""
@@ -89,10 +95,23 @@ class ThreadStretch(Page):
             for message in thread.messages
         ]
         noted = [Entry(note.created_at, note=note) for note in thread.notes]
-        # The moment at which an event is written down comes after the first message that it made room for.
-        opened = {"conversation.opened": thread.conversation.created_at}
-        happened = [Entry(opened.get(event.type, event.created_at), event=event) for event in thread.events]
-        return sorted([*happened, *said, *noted], key=lambda entry: entry.at)
+        before, after = self._happened()
+        return sorted([*before, *said, *noted, *after], key=lambda entry: entry.at)
+
+    def _happened(self) -> tuple[list[Entry], list[Entry]]:
+        """What made room for a message, and what it led to: all that one arrival writes down has one moment."""
+        arrived = {message.msg_id: message.created_at for message in self.thread.messages}
+        before: list[Entry] = []
+        after: list[Entry] = []
+        for at, written in groupby(self.thread.events, lambda event: event.created_at):
+            events = list(written)
+            place = next((n for n, event in enumerate(events) if event.type == ARRIVED), len(events))
+            message_at = arrived.get(events[place].msg_id or 0, at) if place < len(events) else at
+            before += [Entry(min(at, message_at), event=event) for event in events[:place]]
+            after += [
+                Entry(max(at, message_at), event=event) for event in events[place:] if event.type != ARRIVED
+            ]
+        return before, after
 
     def _hits(self) -> Mapping[int, Hit]:
         ids = [message.msg_id for message in self.thread.messages if message.msg_id in self.marks]

@@ -22,6 +22,7 @@ class ErrorPage(Page):
     code: str
     message: str
     request_id: str | None
+    again: str | None = None  # where the same can be asked for once more
 
 
 def error_page(request: Request, problem: OwnerError, status: HTTPStatus) -> Response:
@@ -29,6 +30,13 @@ def error_page(request: Request, problem: OwnerError, status: HTTPStatus) -> Res
     note(problem, status)
     message = plain(request.state.visit.voice, problem)
     request_id = structlog.contextvars.get_contextvars().get("request_id")
-    page = ErrorPage(status, problem.code, message, request_id)
+    page = ErrorPage(status, problem.code, message, request_id, _again(request, status))
     headers = {"HX-Retarget": "#notices", "HX-Reswap": "beforeend"} if is_partial(request) else None
     return show(request, page, status=status, headers=headers)
+
+
+def _again(request: Request, status: HTTPStatus) -> str | None:
+    """Only what changes nothing, and where it was our fault."""
+    if request.method != "GET" or status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return None
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -69,6 +69,11 @@ class ConversationThreadRepository:
         rows = await self.connection.fetch("SELECT user_id, name FROM users")
         return {row["user_id"]: row["name"] for row in rows}
 
+    async def names_of_labels(self) -> Mapping[int, str]:
+        """Every label that there is; events have their numbers."""
+        rows = await self.connection.fetch("SELECT label_id, name FROM labels")
+        return {row["label_id"]: row["name"] for row in rows}
+
     async def previews(self, conv_ids: Sequence[int]) -> Mapping[int, Preview]:
         """Name and last words of each conversation: one query for a whole page."""
         rows = await self.connection.fetch(

@@ -19,6 +19,7 @@ from owner.repositories.messages import MessageRepository
 
 MESSAGES: Final = 50  # of one page of a thread
 FARTHEST: Final = 6  # pages that are shown at once to reach what was looked for
+ARRIVED: Final = "message.received"  # tells which events an arrival brought about
 TOLD: Final = (
     "closure.cleared",
     "closure.shadowed",
@@ -48,6 +49,7 @@ class Thread:
     notes: Sequence[Note]
     events: Sequence[Event]
     people: Mapping[int, str]  # names by user_id
+    labels: Mapping[int, str]  # names by label_id
     older: str | None  # cursor of the stretch before
 
 
@@ -75,8 +77,9 @@ class ConversationThreadService:
                 messages,
                 await _files_of(connection, messages),
                 await beside.list_notes(conv_id, since=since, until=until),
-                await beside.list_events(conv_id, types=TOLD, since=since, until=until),
+                await beside.list_events(conv_id, types=(ARRIVED, *TOLD), since=since, until=until),
                 await beside.names_of_people(),
+                await beside.names_of_labels(),
                 older,
             )
 

@@ -103,7 +103,16 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:after:request", (event) => {
   const { sourceElement, response } = event.detail.ctx;
   const menu = sourceElement?.closest?.("details[open]");
-  if (menu && response?.status === 200) menu.open = false;
+  if (!menu || response?.status !== 200) return;
+  if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+  menu.open = false;
+});
+
+// Who presses what is then no longer there goes on in the thread, not at the top of the page.
+let held = null;
+document.addEventListener("focusin", (event) => { held = event.target; });
+document.addEventListener("htmx:after:swap", () => {
+  if (held && !held.isConnected && document.activeElement === document.body) document.getElementById("thread")?.focus({ preventScroll: true });
 });
 
 // ---- Keys.
