@@ -106,6 +106,20 @@ def test_a_negation_never_raises_the_score(history: list[Turn], text: str, negat
     assert score(history, negation + text).confidence <= score(history, text).confidence
 
 
+@given(histories, st.one_of(chatter, st.sampled_from(CLOSINGS)))
+def test_nothing_that_follows_a_request_closes(history: list[Turn], text: str) -> None:
+    assert score(history, f"Quero um táxi para amanhã. {text}").confidence == 0
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), max_size=20), st.sampled_from(CLOSINGS))
+def test_what_was_read_before_changes_nothing(before: list[str], text: str) -> None:
+    expected = figures(score([], text))
+    for other in before:
+        score([Turn("agent", other)], f"{other} {text}")
+
+    assert figures(score([], text)) == expected
+
+
 @given(st.sampled_from(CLOSED))
 def test_case_and_accents_change_no_closing(case: tuple[list[Turn], str]) -> None:
     history, text = case

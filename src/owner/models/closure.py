@@ -6,13 +6,13 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice, takewhile
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
-from owner.models.closure_case import Case, ClosureSignal
+from owner.models.closure_case import Case, ClosureSignal, Turn
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
 from owner.models.closure_message import Reading, read_message
-from owner.models.closure_phrases import Item, lexicon
+from owner.models.closure_phrases import Item
 from owner.models.closure_scores import (
     FIRST_MESSAGE,
     FULL,
@@ -25,7 +25,6 @@ from owner.models.closure_scores import (
     veto,
 )
 from owner.models.closure_sections import AGENT_SECTIONS, AGREES, COMMANDS, DECLINES, STRONG, Section
-from owner.models.closure_text import words_of
 from owner.models.closure_typed import TypedText
 
 __all__ = [
@@ -60,8 +59,6 @@ CONFIRM_AT: Final = 0.6  # at or above: ask the customer, where the owner wants 
 CLOSE_AT: Final = 0.8  # at or above: close without asking
 PLACES: Final = 4  # 0.5 + 0.3 is 0.8 only when rounded
 
-_NAMES_HEARD_AT_MOST: Final = 12  # messages in which a name may have been said
-_NAMES_READ_AT_MOST: Final = 600  # characters of each
 UNANSWERED_AT_MOST: Final = 3  # messages of the customer's that are read again
 READINGS_KEPT: Final = 1_000
 LONGEST_KEPT: Final = 600  # characters; a reading takes a hundred times the memory of what was read
@@ -77,14 +74,6 @@ class ClosureDecision(StrEnum):
     NONE = "NONE"  # goes on
     CONFIRM = "CONFIRM"  # noted; the customer may be asked
     CLOSE = "CLOSE"  # over
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one side said."""
-
-    speaker: Literal["user", "agent"]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +139,8 @@ def score(
         reading,
         agent,
         context,
+        history,
         is_stale=age is not None and age >= STALE_AFTER,
-        has_spoken=any(turn.speaker == "user" for turn in history),
-        knows_name=reading.name is None or reading.is_signed or _is_name(reading.name.words, history),
     )
     modifier = _duration_modifier(history, case)
     scores, signals = _scores(case)
@@ -188,7 +176,7 @@ def _scores(case: Case) -> tuple[tuple[float, float, float], list[ClosureSignal]
 
 
 def _read(text: str, keywords: ClosureKeywords) -> Reading:
-    if keywords == DEFAULT:
+    if keywords is DEFAULT or keywords == DEFAULT:
         return _read_again(text)
     reading = read_message(text, own_tree(keywords))
     if keywords.replaces_lists:
@@ -207,14 +195,6 @@ def _read_and_keep(text: str) -> Reading:
     return read_message(text)
 
 
-def _is_name(word: str, history: Sequence[Turn]) -> bool:
-    """A usual first name, or one that was said before: "aqui é a Jéssica"."""
-    if word in lexicon().sets[Section.NAME]:
-        return True
-    heard = islice(reversed(history), _NAMES_HEARD_AT_MOST)
-    return any(word in words_of(turn.text[:_NAMES_READ_AT_MOST]) for turn in heard)
-
-
 def _button_reading(context: Mapping[str, object]) -> Reading | None:
     """A pressed button is the whole message, whatever its caption says; None for buttons that we don't know."""
     payload = context.get("button")
@@ -230,7 +210,7 @@ def _button_reading(context: Mapping[str, object]) -> Reading | None:
 
 def _agent_before(history: Sequence[Turn], reading: Reading, age: timedelta | None) -> AgentTurn:
     """The last agent message, read only when the customer's message gives it something to explain."""
-    if not reading.evidence and reading.opens_with not in DECLINES:
+    if reading.vetoes or not (reading.evidence or reading.opens_with in DECLINES):
         return SILENT
     if _has_gone_on(history):
         return SILENT

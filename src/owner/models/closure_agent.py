@@ -1,5 +1,6 @@
 """What the agent said last, as far as it explains a short answer: "não" means nothing without its question."""
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from owner.models.closure_phrases import lexicon, longest
@@ -7,6 +8,7 @@ from owner.models.closure_sections import EVIDENCE, NEUTRAL, Section
 from owner.models.closure_text import Clause, clauses_of, words_of
 
 _READ_AT_MOST: Final = 600  # characters from the end; what counts is asked there
+_READINGS_KEPT: Final = 1_000  # an agent's message is read again with each answer, and many say the same
 _CLOSING_STEMS: Final = ("encer", "fech", "finali", "termin", "conclu", "cer", "clos", "finish")
 _STEM_OF_CONVERSATIONS: Final = "encer"  # nobody says "encerrar" of a shopping cart without naming it
 _LONGEST_LEAVE: Final = 5  # words of "e uma boa noite Ana Paula"
@@ -42,8 +44,12 @@ class AgentTurn(NamedTuple):
 
     acts: dict[Section, str]  # what it did last, with the words that show it
     is_question: bool  # it waits for an answer
-    closes_other: bool  # it speaks of closing an order, a deal, a menu item: "pode fechar" answers that
     text: str = ""
+
+    @property
+    def closes_other(self) -> bool:
+        """It speaks of closing an order, a deal, a menu item: "pode fechar" answers that."""
+        return any(_closes_other(clause.words) for clause in _clauses_of_the_end(self.text))
 
     def did(self, *sections: Section) -> bool:
         return not self.acts.keys().isdisjoint(sections)
@@ -59,12 +65,13 @@ class AgentTurn(NamedTuple):
         return self.is_question and (self.did(Section.ASKS_ITEMS) or not self.did(*_ABOUT_THE_END))
 
 
-SILENT: Final = AgentTurn({}, is_question=False, closes_other=False)
+SILENT: Final = AgentTurn({}, is_question=False)
 
 
+@lru_cache(maxsize=_READINGS_KEPT)
 def read_agent(text: str) -> AgentTurn:
     """What an agent message asks and does, judged by its last question and what follows it."""
-    clauses = clauses_of(text[-_READ_AT_MOST:])
+    clauses = _clauses_of_the_end(text)
     found = [
         (section, words, clause.sentence)
         for position, clause in enumerate(clauses)
@@ -82,14 +89,19 @@ def read_agent(text: str) -> AgentTurn:
         acts.pop(
             Section.ASKS_OTHER, None
         )  # "Changed. Any other worries?" may end it, "Any other colour?" not
-    closes_other = any(_closes_other(clause.words) for clause in clauses)
-    if closes_other and any(word[0].isdigit() for clause in clauses for word in clause.words):
-        acts.pop(Section.ASKS_TO_CLOSE, None)  # "It is 300 reais. Shall we close?" means the deal
-    return AgentTurn(
-        acts,
-        is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts),
-        closes_other=closes_other,
-        text=text,
+    if Section.ASKS_TO_CLOSE in acts and _names_a_deal(clauses):
+        del acts[Section.ASKS_TO_CLOSE]
+    return AgentTurn(acts, is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts), text=text)
+
+
+def _clauses_of_the_end(text: str) -> list[Clause]:
+    return clauses_of(text[-_READ_AT_MOST:])
+
+
+def _names_a_deal(clauses: list[Clause]) -> bool:
+    """The question to close means the deal: "It is 300 reais. Shall we close?"."""
+    return any(_closes_other(clause.words) for clause in clauses) and any(
+        word[0].isdigit() for clause in clauses for word in clause.words
     )
 
 

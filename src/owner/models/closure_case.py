@@ -1,12 +1,15 @@
 """A message in its conversation: what the scores are given."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import islice
+from typing import Final, Literal
 
 from owner.models.closure_agent import AgentTurn
 from owner.models.closure_message import Reading
+from owner.models.closure_phrases import lexicon
 from owner.models.closure_sections import DECLINES, LEAVES, Section
+from owner.models.closure_text import words_of
 
 TURNS_A_GREETING: Final = frozenset(
     {
@@ -20,6 +23,18 @@ TURNS_A_GREETING: Final = frozenset(
         Section.THAT_IS_IT,
     }
 )
+
+
+_NAMES_HEARD_AT_MOST: Final = 12  # messages in which a name may have been said
+_NAMES_READ_AT_MOST: Final = 600  # characters of each
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side said."""
+
+    speaker: Literal["user", "agent"]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +53,20 @@ class Case:
     reading: Reading
     agent: AgentTurn
     context: Mapping[str, object]
-    is_stale: bool = False  # so much time has passed that "boa noite" opens again
-    has_spoken: bool = True  # the customer wrote before: "boa noite" to "boa noite" is no longer a welcome
-    knows_name: bool = True  # the word after the goodbye was heard as a name before
+    history: Sequence[Turn]
+    is_stale: bool  # so much time has passed that "boa noite" opens again
+
+    @property
+    def has_spoken(self) -> bool:
+        """The customer wrote before: "boa noite" to "boa noite" is no longer a welcome."""
+        return any(turn.speaker == "user" for turn in self.history)
+
+    def knows(self, name: str) -> bool:
+        """It is signed, a usual first name, or one that was said before: "aqui é a Jéssica"."""
+        if self.reading.is_signed or name in lexicon().sets[Section.NAME]:
+            return True
+        heard = islice(reversed(self.history), _NAMES_HEARD_AT_MOST)
+        return any(name in words_of(turn.text[:_NAMES_READ_AT_MOST]) for turn in heard)
 
     @property
     def is_offered(self) -> bool:
@@ -60,7 +86,7 @@ class Case:
         """They answer, tell something and then say "boa noite": nobody begins like that."""
         reading = self.reading
         is_answer = reading.opens_with in TURNS_A_GREETING and not self.agent.asks_something_else
-        return self.has_spoken and is_answer and reading.find({Section.GREETING}) is not None
+        return is_answer and reading.find({Section.GREETING}) is not None and self.has_spoken
 
     @property
     def is_more_declined(self) -> bool:

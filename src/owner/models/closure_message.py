@@ -1,6 +1,6 @@
 """Reads a customer's message clause by clause: what it says of the end, and what is left over."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final
@@ -42,6 +42,7 @@ _LONGEST_SLIP: Final = 2  # words
 _LONGEST_MEETING: Final = 4  # words after "see you at"
 _LONGEST_SIGNATURE: Final = 3  # words after "kind regards"
 _MAY_TURN: Final = frozenset({Section.DONE, Section.THAT_IS_IT, Section.GIVES_UP})
+_SAYS_NOTHING: Final = frozenset({Section.FILLER, Section.PLEASE, Section.PICTURE})
 _EXCLAIMED: Final = frozenset({"que"})  # "que queridos!" asks for nothing
 
 
@@ -65,9 +66,12 @@ class Reading:
     regrets: bool = False  # "what a pity"
     is_joined: bool = False  # a greeting and thanks in one breath: "boa noite e obrigado"
 
-    def find(self, sections: Iterable[Section]) -> Item | None:
+    def find(self, sections: Container[Section]) -> Item | None:
         """The first evidence under one of these headings."""
-        return next((item for item in self.evidence if item.section in sections), None)
+        for item in self.evidence:  # twice as quick as next() with a generator, and asked for all the time
+            if item.section in sections:
+                return item
+        return None
 
     @property
     def is_explained(self) -> bool:
@@ -76,10 +80,12 @@ class Reading:
 
 
 def read_message(text: str, own: dict[str, Any] | None = None) -> Reading:
-    """The reading of a message; `own` holds the owner's phrases."""
+    """The reading of a message up to what forbids to close: nothing after it counts. `own` holds the owner's phrases."""
     reading = Reading()
     for clause in clauses_of(text[-_READ_AT_MOST:]):
         _ClauseReader(clause, lexicon().items(clause.words, own), reading).read()
+        if reading.vetoes:
+            return reading
     if not reading.evidence and 0 < len(reading.left_over) <= _LONGEST_SLIP:
         _read_slip(text, reading)
     if reading.looks_back is not None and not reading.find(LEAVES):
@@ -90,7 +96,7 @@ def read_message(text: str, own: dict[str, Any] | None = None) -> Reading:
 def _read_slip(text: str, reading: Reading) -> None:
     """A message that is nothing but a short goodbye or thanks with a slip in it: "tchsu", "hasta lugo"."""
     words = words_of(text)
-    if len(words) > _LONGEST_SLIP or reading.vetoes:
+    if len(words) > _LONGEST_SLIP:
         return
     section = lexicon().slip(words)
     if section is not None:
@@ -143,24 +149,36 @@ class _ClauseReader:
         reading = self.reading
         if self.clause.is_asked and not self._asks_nothing():
             reading.vetoes.append(Item(Section.QUESTION, "?"))
-        if self._is_signature() or self._is_name():
+            return
+        if reading.evidence and (self._is_signature() or self._is_name()):
             reading.name = self.items[0]
             return
-        for position, item in enumerate(self.items):
-            if item.section is Section.LEFT_OVER and self.previous is Section.LEFT_OVER and self._rambles():
-                reading.left_over.append(item)
-                continue
-            role = self._role(item, position)
-            if role is not _Role.NEUTRAL:
-                self._take(item, role)
-            if item.section not in NEUTRAL:
-                self.previous, self.previous_words = item.section, item.words
+        self._read_items()
+        if reading.vetoes:
+            return
         reading.sentence = self.clause.sentence
         if self.items[0].section is Section.GREETING:
             said = [item.section for item in self.items if item.section not in NEUTRAL]
             reading.is_joined = reading.is_joined or said == _JOINED
         if self.has_open and not self.is_deferral:
             self._ask_politely()
+
+    def _read_items(self) -> None:
+        reading = self.reading
+        for position, item in enumerate(self.items):
+            section = item.section
+            if section in _SAYS_NOTHING and not self.absorbs:
+                continue
+            if section is Section.LEFT_OVER and self.previous is Section.LEFT_OVER and self._rambles():
+                reading.left_over.append(item)
+                continue
+            role = self._role(item, position)
+            if role is not _Role.NEUTRAL:
+                self._take(item, role)
+            if reading.vetoes:
+                return
+            if section not in NEUTRAL:
+                self.previous, self.previous_words = section, item.words
 
     def _rambles(self) -> bool:
         """One more word of no list after another changes nothing: most words are read here."""

@@ -53,14 +53,18 @@ class Lexicon(NamedTuple):
         """The clause as phrases and left-over words, in order; the owner's own phrases win."""
         items: list[Item] = []
         said, between, known = self.said, self.sets[Section.BETWEEN], self.known
-        meant = (
-            words
-            if known.issuperset(words)
-            else [word if len(word) < SHORTEST_LONG or word in known else intended(word) for word in words]
-        )
+        meant = [word if word in known or len(word) < SHORTEST_LONG else intended(word) for word in words]
+        is_mended = meant != words
+        last = len(words) - 1
         start = 0
-        while start < len(words):
-            section, end = longest(said, meant, start, between) if meant[start] in said else (None, start)
+        while start <= last:
+            node = said.get(meant[start])
+            if node is None:
+                section, end = None, start
+            elif start < last and (meant[start + 1] in node or meant[start + 1] in between):
+                section, end = longest(said, meant, start, between)
+            else:
+                section, end = node.get(_END), start + 1  # by far the most
             if own:
                 own_section, own_end = longest(own, words, start)
                 if own_section is not None and own_end >= end:
@@ -69,8 +73,8 @@ class Lexicon(NamedTuple):
                 items.append(unlisted(words[start]))
                 start += 1
             else:
-                is_corrected = meant is not words and meant[start:end] != words[start:end]
-                items.append(Item(section, " ".join(words[start:end]), is_corrected))
+                is_corrected = is_mended and meant[start:end] != words[start:end]
+                items.append(listed(section, " ".join(words[start:end]), is_corrected))
                 start = end
         return items
 
@@ -109,6 +113,12 @@ def tells_no_more(items: Iterable[Item]) -> bool:
     """The words hold no number, day, denial or wish: nothing that somebody would have to act on."""
     times = lexicon().sets[Section.TIME_OR_NUMBER]
     return all(item.section not in SAYS_MORE and times.isdisjoint(item.words.split()) for item in items)
+
+
+@lru_cache(maxsize=4096)  # most phrases come again
+def listed(section: Section, words: str, is_corrected: bool) -> Item:  # noqa: FBT001 -- an Item's own fields
+    """What a phrase of the lists is."""
+    return Item(section, words, is_corrected)
 
 
 @lru_cache(maxsize=4096)  # most words come again

@@ -304,7 +304,8 @@ def _shape(case: Case) -> tuple[float, str]:
     if reading.deferred:
         return _shape_put_off(case, is_strong=is_strong), _join(reading.deferred)
     if reading.name:
-        return _shape_with_name(case, is_strong=is_strong), reading.name.words
+        name = reading.name.words
+        return _shape_with_name(case, name, is_strong=is_strong), name
     return FULL, ""
 
 
@@ -317,10 +318,10 @@ def _shape_put_off(case: Case, *, is_strong: bool) -> float:
     return PUT_OFF if case.reading.is_polite or is_plain else DECLINED_ONLY
 
 
-def _shape_with_name(case: Case, *, is_strong: bool) -> float:
+def _shape_with_name(case: Case, name: str, *, is_strong: bool) -> float:
     if not is_strong:
         return NAMED_THANKS
-    if case.knows_name:
+    if case.knows(name):
         return NAMED_GOODBYE
     return STATED_FIRST if case.reading.is_polite else UNSURE_NAME
 

@@ -17,6 +17,9 @@ FIRST_PICTURE: Final = "\u2190"  # signs from here on are pictures, those before
 _QUESTION_MARK: Final = "?"
 _EXCLAMATION_MARK: Final = "!"
 _ENDS: Final = frozenset(".!?;")
+_LINE_ENDS: Final = " . "
+_LONGEST_REMEMBERED: Final = 30  # characters; a stranger's longer ones would only fill the memory
+_CHUNKS_REMEMBERED: Final = 16_384
 
 TOKEN: Final = re.compile(r"\w+|[^\w\s]")
 _REPEATED: Final = re.compile(r"([^\W\d_])(?=\1)")  # all but the last of equal letters
@@ -64,7 +67,7 @@ def _fold(sign: str) -> str:
     if sign in _DELETED or ord(sign) in _SKIN_TONES:
         return ""
     if sign == "\n":
-        return " . "
+        return _LINE_ENDS
     if sign in _BLANK:
         return " "
     parts = unicodedata.normalize("NFKD", sign)
@@ -74,6 +77,13 @@ def _fold(sign: str) -> str:
 
 
 _FOLD: Final = _Fold()
+
+
+class _Chunk(NamedTuple):
+    """What stands between two blanks, in our spelling: usually one word."""
+
+    tokens: tuple[str, ...]
+    has_marks: bool
 
 
 def normalise(text: str) -> str:
@@ -86,9 +96,25 @@ def normalise(text: str) -> str:
     return _REPEATED.sub("", text)
 
 
+class _Chunks(dict[str, _Chunk]):
+    """The chunks that were read, as most words come again; no lru_cache, which takes longer than the rest."""
+
+    def __missing__(self, typed: str) -> _Chunk:
+        tokens = tuple(TOKEN.findall(normalise(typed)))
+        chunk = _Chunk(tokens, has_marks=not all(map(is_word, tokens)))
+        if len(typed) <= _LONGEST_REMEMBERED:
+            if len(self) >= _CHUNKS_REMEMBERED:
+                self.clear()
+            self[typed] = chunk
+        return chunk
+
+
+_CHUNKS: Final = _Chunks()
+
+
 def words_of(text: str) -> list[str]:
     """The words and pictures of a text, without its punctuation."""
-    return [token for token in TOKEN.findall(normalise(text)) if is_word(token)]
+    return [token for typed in text.split() for token in _CHUNKS[typed].tokens if is_word(token)]
 
 
 def clauses_of(text: str) -> list[Clause]:
@@ -98,34 +124,37 @@ def clauses_of(text: str) -> list[Clause]:
     clauses: list[Clause] = []
     words: list[str] = []
     sentence = 0
-    tokens = TOKEN.findall(normalise(text))
-    if not _CLITICS.keys().isdisjoint(tokens):
-        tokens = _with_clitics(tokens)
-    for token in tokens:
-        if token[0].isalnum() or token >= FIRST_PICTURE:
-            words.append(token)
+    for typed in text.replace("\n", _LINE_ENDS).split():
+        tokens, has_marks = _CHUNKS[typed]
+        if not has_marks:
+            words += tokens
             continue
-        if words:
-            clauses.append(
-                Clause(words, sentence, token == _QUESTION_MARK, is_exclaimed=token == _EXCLAMATION_MARK)
-            )
-            words = []
-        elif token == _QUESTION_MARK and clauses:
-            clauses[-1] = clauses[-1]._replace(is_asked=True)
-        sentence += token in _ENDS
+        for token in tokens:
+            if is_word(token):
+                words.append(token)
+                continue
+            is_asked = token == _QUESTION_MARK
+            if words:
+                clauses.append(Clause(_with_clitics(words), sentence, is_asked, token == _EXCLAMATION_MARK))
+                words = []
+            elif is_asked and clauses:
+                clauses[-1] = clauses[-1]._replace(is_asked=True)
+            sentence += token in _ENDS
     if words:
-        clauses.append(Clause(words, sentence))
+        clauses.append(Clause(_with_clitics(words), sentence))
     return clauses
 
 
-def _with_clitics(tokens: list[str]) -> list[str]:
-    """The tokens with "that s" as one word."""
-    joined = tokens[:1]
-    for token in tokens[1:]:
-        if is_clitic_of(token, joined[-1]):
-            joined[-1] += token
+def _with_clitics(words: list[str]) -> list[str]:
+    """The words with "that s" as one."""
+    if _CLITICS.keys().isdisjoint(words):
+        return words
+    joined = words[:1]
+    for word in words[1:]:
+        if is_clitic_of(word, joined[-1]):
+            joined[-1] += word
         else:
-            joined.append(token)
+            joined.append(word)
     return joined
 
 
