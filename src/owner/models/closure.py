@@ -11,8 +11,9 @@ from typing import Any, Final
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
 from owner.models.closure_case import Case, ClosureSignal, Turn
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
-from owner.models.closure_message import Reading, read_message
+from owner.models.closure_message import read_message
 from owner.models.closure_phrases import Item
+from owner.models.closure_reading import Reading
 from owner.models.closure_scores import (
     FIRST_MESSAGE,
     FULL,

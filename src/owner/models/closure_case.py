@@ -6,8 +6,8 @@ from itertools import islice
 from typing import Final, Literal
 
 from owner.models.closure_agent import AgentTurn
-from owner.models.closure_message import Reading
 from owner.models.closure_phrases import lexicon
+from owner.models.closure_reading import Reading
 from owner.models.closure_sections import DECLINES, LEAVES, Section
 from owner.models.closure_text import words_of
 

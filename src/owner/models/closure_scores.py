@@ -4,8 +4,8 @@ from typing import Final
 
 from owner.models.closure_agent import SILENT
 from owner.models.closure_case import TURNS_A_GREETING, Case, ClosureSignal
-from owner.models.closure_message import Reading
 from owner.models.closure_phrases import Item, lexicon, tells_no_more
+from owner.models.closure_reading import Reading
 from owner.models.closure_sections import AGREES, COMMANDS, DECLINES, LEAVES, POLITE, STRONG, Section
 
 FULL: Final = 1.0
