@@ -36,11 +36,15 @@ class MessageSearchRepository:
 
         Returns the oldest that was looked at, to go on from; None where nothing was missing or nothing is left.
         """
+        # Each is looked up by itself: Postgres, which takes every owner for one of middling size, would otherwise rather
+        # read the whole index of an owner who has much, to merge it with these few.
         rows = await self.connection.fetch(
             """
             SELECT latest.msg_id, CASE WHEN indexed.msg_id IS NULL THEN content ELSE '' END AS content
             FROM (SELECT msg_id, content FROM messages WHERE msg_id < $1 ORDER BY msg_id DESC LIMIT $2) AS latest
-            LEFT JOIN message_search AS indexed USING (msg_id)
+            LEFT JOIN LATERAL (
+                SELECT msg_id FROM message_search WHERE message_search.msg_id = latest.msg_id LIMIT 1
+            ) AS indexed ON true
             ORDER BY latest.msg_id
             """,
             before_id,
@@ -86,7 +90,7 @@ class MessageSearchRepository:
         rows = await self.connection.fetch(
             """
             SELECT word FROM unnest($1::text[]) AS word
-            WHERE search_lexemes($2, word) @@ search_query($2, $3, $4, '|')
+            WHERE search_lexemes($2, word) @@ (SELECT search_query($2, $3, $4, '|'))  -- once, not for each word
             """,
             list(candidates),
             self.owner_id,
