@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from factories import Tenant
-from owner.db.database import Database
+from owner.db.database import Connection, Database
 from owner.models.contact import ContactAddress
 from owner.models.conversation import Conversation
 from owner.models.conversation_query import ConversationQuery
@@ -48,6 +48,20 @@ async def address_of(services: Services, tenant: Tenant, channel: str = "SMS") -
 async def rows(services: Services, tenant: Tenant, sql: str, *values: object) -> list[dict[str, Any]]:
     async with services.database.owner(tenant.owner_id) as connection:
         return [dict(row) for row in await connection.fetch(sql, *values)]
+
+
+async def events_read(connection: Connection) -> int:
+    """How many events this connection has looked at so far, those included that it then left out.
+
+    Only the difference within a transaction means something.
+    """
+    read: int = await connection.fetchval(
+        """
+        SELECT sum(seq_tup_read + COALESCE(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables
+        WHERE relid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'events'::regclass)
+        """
+    )
+    return read
 
 
 async def settled(database: Database) -> None:

@@ -20,7 +20,7 @@ from owner.repositories.base import write_cursor
 from owner.repositories.event_pages import EventPageRepository, EventQuery
 from owner.repositories.events import EventRepository
 from owner.services.catalog import Services
-from reading import rows, settled
+from reading import events_read, rows, settled
 
 
 @pytest.fixture
@@ -158,6 +158,71 @@ async def test_a_page_that_looked_far_enough_is_short_and_has_a_next(
     assert await listed(api, type="message.read") == wanted
     assert await listed(api, type="message.read", order="desc") == wanted[::-1]
     assert await listed(api, type="channel.paused") == []
+
+
+JANUARY = datetime(2020, 1, 1, tzinfo=UTC)
+TEN_MINUTES = timedelta(minutes=10)
+
+
+@pytest.fixture
+async def january(services: Services, acme: Tenant, server: EmbeddedServer, database_name: str) -> list[int]:
+    """Four thousand events, one in ten minutes and eight in a transaction."""
+    connection = await asyncpg.connect(url_of(server, database_name, "postgres"))
+    await connection.execute(
+        """
+        INSERT INTO events (owner_id, xid, type, actor_kind, created_at)
+        SELECT $1, (3 + number / 8)::text::xid8, 'message.read', 'SYSTEM', $2::timestamptz + number * $3::interval
+        FROM generate_series(0, 3999) AS number
+        """,
+        acme.owner_id,
+        JANUARY,
+        TEN_MINUTES,
+    )
+    await connection.execute("ANALYZE events")
+    await connection.close()
+    return await happened(services, acme)
+
+
+@pytest.mark.parametrize("place", [-5000, -1, 0, 1, 7, 8, 2000, 2001, 3999, 4000, 5000])
+async def test_moments_bound_the_list_wherever_in_a_month_they_are(
+    services: Services, api: Api, january: list[int], place: int
+) -> None:
+    moment = (JANUARY + place * TEN_MINUTES).isoformat()
+    before, after = january[: max(0, place)], january[max(0, place) :]
+    if place > 4000:  # what the fixtures did is of now
+        before, after = january[:4000], january[4000:]
+
+    assert await listed(api, limit=100, created_before=moment) == before
+    assert await listed(api, limit=100, created_after=moment) == after
+    assert await listed(api, limit=100, created_before=moment, order="desc") == before[::-1]
+    assert await listed(api, limit=100, created_after=moment, order="desc") == after[::-1]
+
+
+@pytest.mark.parametrize(
+    "query", [EventQuery(created_after=JANUARY + 3000 * TEN_MINUTES),
+              EventQuery(created_before=JANUARY + 1000 * TEN_MINUTES, is_descending=True)],
+    ids=["after", "before"],
+)  # fmt: skip
+async def test_moments_are_looked_for_near_them_and_not_from_where_their_month_begins(
+    services: Services, acme: Tenant, january: list[int], query: EventQuery
+) -> None:
+    async with services.database.owner(acme.owner_id) as connection:
+        before = await events_read(connection)
+        page = await EventPageRepository(connection).list_page(query, limit=50)
+        read = await events_read(connection) - before
+
+    assert [event.event_id for event in page.items] == (
+        january[950:1000][::-1] if query.is_descending else january[3000:3050]
+    )
+    assert read <= 150
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+async def test_the_first_and_the_last_of_all_moments_are_moments(api: Api, moment: str) -> None:
+    after = await api.call("GET", "/v1/events", created_after=moment)
+    before = await api.call("GET", "/v1/events", created_before=moment)
+
+    assert (after.status, before.status) == (200, 200)
 
 
 @pytest.mark.parametrize(
@@ -327,6 +392,9 @@ class Explaining:
         plan = await self.connection.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *values)
         self.plans.append(json.loads(plan)[0]["Plan"])
         return []
+
+    async def execute(self, sql: str) -> None:
+        await self.connection.execute(sql)
 
     async def fetchval(self, sql: str, *values: object) -> Any:
         return await self.connection.fetchval(sql, *values)

@@ -35,10 +35,8 @@ class ConversationThreadRepository:
         """Events of these types in a stretch of time, oldest first."""
         rows = await self.connection.fetch(
             """
-            SELECT * FROM (
-                SELECT * FROM events WHERE conv_id = $1 AND created_at >= $2 AND created_at < COALESCE($3, 'infinity'::timestamptz)
-                ORDER BY event_id DESC LIMIT $4
-            ) AS stretch WHERE type = ANY ($5) ORDER BY event_id
+            SELECT * FROM conversation_events($1, $2, COALESCE($3, 'infinity'::timestamptz), $4) AS stretch
+            WHERE type = ANY ($5) ORDER BY event_id
             """,
             conv_id,
             since,

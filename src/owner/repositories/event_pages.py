@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 
@@ -15,7 +15,13 @@ from owner.repositories.base import MAXIMUM_PAGE, read_position, write_cursor
 from owner.repositories.events import EventRepository
 
 SCAN: Final = 10_000  # events that one page looks through for the wanted ones
+LONGEST_READ: Final = timedelta(hours=1)  # of a transaction before it writes
 _FEED: Final = "event_feed"
+# Postgres takes what is left of the feed for a few rows, and would sort all of it for a page, or read everybody's.
+_IN_FEED_ORDER: Final = """
+SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off;
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off
+"""
 _LARGEST: Final = 2**63
 
 
@@ -31,8 +37,15 @@ class EventQuery:
     is_descending: bool = False
 
 
+class _Around(NamedTuple):
+    """The transactions between which the wanted events were written; None where there is no end."""
+
+    first: int | None
+    last: int | None
+
+
 class EventPageRepository:
-    """Reads the feed by pages, in either direction."""
+    """Reads the feed by pages, in either direction, in a transaction of its own."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -46,7 +59,10 @@ class EventPageRepository:
             InvalidCursor: the cursor is not one that the feed gave out.
         """
         size = min(limit, MAXIMUM_PAGE)
-        scan = _Scan(query, await self._place(cursor) if cursor else None)
+        if query.conv_id is None:
+            await self.connection.execute(_IN_FEED_ORDER)
+        around = await self._around(query)
+        scan = _Scan(query, await self._place(cursor) if cursor else None, around)
         rows = await self.connection.fetch(*scan.page(size + 1))
         events = [Event.model_validate(dict(row)) for row in rows[:size]]
         if len(rows) > size:
@@ -57,6 +73,23 @@ class EventPageRepository:
             items=[shown(event) for event in events],
             next_cursor=write_feed_cursor(next_position) if next_position else None,
         )
+
+    async def _around(self, query: EventQuery) -> _Around:
+        """Where the wanted moments are, with room for a transaction that read for long before it wrote."""
+        first = last = None
+        if query.created_after is not None:
+            first = await self.connection.fetchval(
+                "SELECT older FROM event_feed_around($1::timestamptz - $2::interval)",
+                query.created_after,
+                LONGEST_READ,
+            )
+        if query.created_before is not None:
+            last = await self.connection.fetchval(
+                "SELECT newer FROM event_feed_around($1::timestamptz + $2::interval)",
+                query.created_before,
+                LONGEST_READ,
+            )
+        return _Around(first, last)
 
     async def _place(self, cursor: str) -> FeedPosition:
         return read_feed_cursor(cursor).seen_from(await EventRepository(self.connection).newest_position())
@@ -73,10 +106,11 @@ class _Scan:
     """A stretch of the feed, and what is wanted of it.
 
     The stretch is what an index finds in the feed's order. Types, contacts and exact moments have no index of
-    their own, which every event that is stored would pay for: they are looked for in a stretch of limited length.
+    their own, which every event that is stored would pay for: they are looked for in a stretch of limited length, that
+    of moments beginning and ending near them.
     """
 
-    def __init__(self, query: EventQuery, position: FeedPosition | None) -> None:
+    def __init__(self, query: EventQuery, position: FeedPosition | None, around: _Around) -> None:
         self._values: list[object] = []
         self._order = "DESC" if query.is_descending else "ASC"
         stretch = ["xid < pg_snapshot_xmin(pg_current_snapshot())"]
@@ -85,6 +119,10 @@ class _Scan:
             stretch.append(
                 f"(xid, event_id) {beyond} ({self._put(position.xid)}, {self._put(position.event_id)})"
             )
+        if around.first is not None:
+            stretch.append(f"xid >= {self._put(around.first)}")
+        if around.last is not None:
+            stretch.append(f"xid <= {self._put(around.last)}")
         if query.conv_id is not None:
             stretch.append(f"conv_id = {self._put(query.conv_id)}")
         if query.created_after is not None:  # whole months are left out with their partitions
