@@ -120,23 +120,28 @@ def list_statement(
     all the rows; they are words of our own.
     """
     statement = _Statement()
-    conditions = " AND ".join(_conditions(query, statement, narrowed))
+    first, source = "", "conversations"
+    if narrowed.among is not None:
+        # Fetched by their ids, once: Postgres would look for them along the list of each status.
+        chosen = (
+            f"SELECT * FROM conversations WHERE conv_id = ANY ({statement.put(narrowed.among)}::bigint[])"  # nosec B608 # words of this code
+        )
+        first, source = f"WITH chosen AS MATERIALIZED ({chosen}) ", "chosen AS conversations"
+    conditions = " AND ".join(_conditions(query, statement, narrowed.label_ids))
     order = ORDERS[query.sort]
     direction = "DESC" if order.descends else "ASC"
     by = f"{order.column} {direction}, conv_id {direction}"
     branches = [
-        f"(SELECT {urgency} AS urgency, conversations.* FROM conversations"  # nosec B608 # words of this code
+        f"(SELECT {urgency} AS urgency, conversations.* FROM {source}"  # nosec B608 # words of this code
         f" WHERE {which}{conditions and f' AND {conditions}'}{_after(order, place, urgency, statement)}"
         f" ORDER BY {by} LIMIT {size})"
         for urgency, which in _stretches(query)
         if place is None or urgency >= place.urgency
     ]
     listed = " UNION ALL ".join(branches)
-    # Without the urgency, where it decides nothing, Postgres merges the stretches and reads of each what is shown. With
-    # it all stretches are read, which is quicker for a few ids: else Postgres would look for them along the whole list.
-    needs_urgency = query.sort is ConversationSort.PRIORITY or narrowed.among is not None
-    merged = f"urgency, {by}" if needs_urgency else by
-    sql = f"SELECT * FROM ({listed}) AS listed ORDER BY {merged} LIMIT {size}" if branches else ""  # nosec B608 # as above
+    # Without the urgency, where it decides nothing, Postgres merges the stretches and reads of each what is shown.
+    merged = f"urgency, {by}" if query.sort is ConversationSort.PRIORITY else by
+    sql = f"{first}SELECT * FROM ({listed}) AS listed ORDER BY {merged} LIMIT {size}" if branches else ""  # nosec B608 # as above
     return sql, statement.values
 
 
@@ -161,8 +166,11 @@ def _states(query: ConversationQuery) -> Iterator[str]:
         yield f"waiting_since IS NOT NULL AND status = '{query.statuses[0]}'"
 
 
-def _conditions(query: ConversationQuery, statement: _Statement, narrowed: Narrowed) -> Iterator[str]:
-    yield from _narrowed(narrowed, statement)
+def _conditions(query: ConversationQuery, statement: _Statement, label_ids: Sequence[int]) -> Iterator[str]:
+    for label_id in label_ids:
+        # A scalar, because Postgres would turn EXISTS into a join that reads the whole table.
+        which = f"put.conv_id = conversations.conv_id AND put.label_id = {statement.put(label_id)}"
+        yield f"(SELECT true FROM conversation_labels AS put WHERE {which})"  # nosec B608 # words of this code
     for column, value in (
         ("assignee_id", query.assignee_id),
         ("channel", query.channel),
@@ -182,15 +190,6 @@ def _conditions(query: ConversationQuery, statement: _Statement, narrowed: Narro
         yield f"started_at >= {statement.put(query.opened_after)}"
     if query.opened_before is not None:
         yield f"started_at < {statement.put(query.opened_before)}"
-
-
-def _narrowed(narrowed: Narrowed, statement: _Statement) -> Iterator[str]:
-    if narrowed.among is not None:
-        yield f"conv_id = ANY ({statement.put(narrowed.among)}::bigint[])"
-    for label_id in narrowed.label_ids:
-        # A scalar, because Postgres would turn EXISTS into a join that reads the whole table.
-        which = f"put.conv_id = conversations.conv_id AND put.label_id = {statement.put(label_id)}"
-        yield f"(SELECT true FROM conversation_labels AS put WHERE {which})"  # nosec B608 # words of this code
 
 
 def _after(order: Order, place: Place | None, urgency: int, statement: _Statement) -> str:
