@@ -1,6 +1,8 @@
 """What the agent said last, as far as it explains a short answer: "não" means nothing without its question."""
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from owner.models.closure_phrases import lexicon, longest
@@ -31,7 +33,8 @@ _GREETS_OR_LEAVES: Final = frozenset(  # take leave where nothing follows, and g
     )
 )
 _ABOUT_THE_END: Final = (Section.ASKS_TO_CLOSE, Section.ASKS_MORE, Section.ASKS_ALL)
-_QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS})
+_QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS, Section.WANTS_TO_KNOW})
+_OFFERS: Final = frozenset({Section.ASKS_MORE, Section.ASKS_ALL, Section.ASKS_OTHER})
 _WISHES: Final = frozenset({Section.WISHES_WELL, Section.SAYS_GOODBYE})
 _BEGINS_ANOTHER: Final = frozenset({Section.ASKS_MORE, Section.ASKS_OTHER})
 _SIGNS_OF_THE_END: Final = frozenset(
@@ -86,9 +89,10 @@ def read_agent(text: str) -> AgentTurn:
         acts.setdefault(Section.SAYS_GOODBYE, acts.get(Section.WISHES_WELL, ""))
     is_settled = any(section in _SIGNS_OF_THE_END for section, _, _ in found)
     if not (asked and is_settled) or Section.ASKS_ITEMS in acts:
-        acts.pop(
-            Section.ASKS_OTHER, None
-        )  # "Changed. Any other worries?" may end it, "Any other colour?" not
+        other = acts.pop(Section.ASKS_OTHER, None)  # "Changed. Any other worries?" may end it
+        asked_last = {word for clause in clauses if clause.sentence >= since for word in clause.words}
+        if other is not None and lexicon().sets[Section.OFFER_WORD].isdisjoint(asked_last):
+            acts.setdefault(Section.WANTS_TO_KNOW, other)  # "Any other colour?" not
     if Section.ASKS_TO_CLOSE in acts and _names_a_deal(clauses):
         del acts[Section.ASKS_TO_CLOSE]
     return AgentTurn(acts, is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts), text=text)
@@ -142,49 +146,57 @@ def _start_of_last_question(asked: list[int]) -> int:
 
 
 def _acts(clause: Clause) -> list[tuple[Section, str]]:
+    """What a clause does; "did you notice anything else?" wants to know and offers nothing."""
+    acts = list(_found(clause.words))
+    kinds = {section for section, _ in acts}
+    if Section.WANTS_TO_KNOW not in kinds:
+        return acts
+    is_asked = clause.is_asked or not kinds.isdisjoint(_OFFERS)  # "tell me if the box is wet" only tells
+    dropped = _OFFERS if is_asked else {Section.WANTS_TO_KNOW}
+    return [(section, words) for section, words in acts if section not in dropped]
+
+
+def _found(words: list[str]) -> Iterator[tuple[Section, str]]:
     tree, between = lexicon().asked, lexicon().sets[Section.BETWEEN]
-    acts = []
     start = 0
-    while start < len(clause.words):
-        begins = clause.words[start] in tree
-        section, end = longest(tree, clause.words, start, between) if begins else (None, start)
+    while start < len(words):
+        begins = words[start] in tree
+        section, end = longest(tree, words, start, between) if begins else (None, start)
         if section is None:
             start += 1
-        else:
-            if _is_meant(section, clause.words, start, end):
-                acts.append((section, " ".join(clause.words[start:end])))
-            # "Anything else" may begin "anything else to drink", which ends otherwise.
-            start = start + 1 if section in _BEGINS_ANOTHER else end
-    return acts
+            continue
+        if section is Section.ASKS_MORE and not _is_offer(words, end):
+            section = Section.ASKS_OTHER
+        if _is_meant(section, words, start, end):
+            yield section, " ".join(words[start:end])
+        # "Anything else" may begin "anything else to drink", which ends otherwise.
+        start = start + 1 if section in _BEGINS_ANOTHER else end
 
 
 def _is_meant(section: Section, words: list[str], start: int, end: int) -> bool:
     if section is Section.SAYS_GOODBYE and words[start] in _UNTIL:
         around = lexicon().items(words[:start]) + lexicon().items(words[end:])
         return all(item.section in NEUTRAL | EVIDENCE for item in around)
-    if section in _BEGINS_ANOTHER:  # "has anything else happened?" offers nothing
-        return lexicon().sets[Section.NO_OFFER].isdisjoint(words)
-    if section is Section.ASKS_ALL:
-        return not _is_about_a_thing(words[end:])
+    if section is Section.ASKS_ALL:  # "is everything right with the order?" asks about the order
+        return _is_offer(words, end) and lexicon().sets[Section.ORDER_WORD].isdisjoint(words[end:])
     return section is not Section.ASKS_TO_CLOSE or _means_conversation(words, end)
 
 
-def _is_about_a_thing(rest: list[str]) -> bool:
-    """Whether it asks as in "is everything right with the order?" or "só isso de bagagem?"."""
-    sets = lexicon().sets
-    if not sets[Section.ORDER_WORD].isdisjoint(rest):
+def _is_offer(words: list[str], end: int) -> bool:
+    """Help is offered ("anything else you need?") or no more is said; "anything else on the screen?" wants to know."""
+    if not lexicon().sets[Section.OFFER_WORD].isdisjoint(words):
         return True
-    names_it = not sets[Section.BEFORE_A_THING].isdisjoint(rest)
-    return names_it and any(item.section is Section.LEFT_OVER for item in lexicon().items(rest))
+    rest = takewhile(lambda word: word not in _OR, words[end:])
+    return all(item.section in NEUTRAL for item in lexicon().items(list(rest)))
 
 
 def _means_conversation(words: list[str], end: int) -> bool:
     """It is "may I close?" or "… the chat?", not "… the deal?"."""
-    if not _closes_other(words):
-        return True
     sets = lexicon().sets
     if not sets[Section.ORDER_WORD].isdisjoint(words):
-        return False
+        return sets[Section.ORDER_WORD].isdisjoint(words[end:]) and not _closes_other(words)
+    if not _closes_other(words):
+        return True
     rest = words[end:]
     return not rest or rest[0] in _OR or all(item.section is Section.FILLER for item in lexicon().items(rest))
 

@@ -112,7 +112,7 @@ def _answer_veto(case: Case) -> ClosureSignal | None:
 def _subject_veto(case: Case) -> ClosureSignal | None:
     """It is about something else: "finalizar" to a menu that closes orders, "só isso" to "mais algum item?"."""
     reading, agent = case.reading, case.agent
-    if agent.did(Section.ASKS_ITEMS) and not agent.did(Section.ASKS_TO_CLOSE):
+    if agent.did(Section.ASKS_ITEMS, Section.WANTS_TO_KNOW) and not agent.did(Section.ASKS_TO_CLOSE):
         listed = reading.find(DECLINES | {Section.DONE, Section.THAT_IS_IT})
         if listed and not reading.find(_FAREWELL):
             return ClosureSignal("ends the list", -FULL, listed.words)

@@ -52,6 +52,7 @@ class Section(StrEnum):
     NUMBER = "number"  # a word with a digit: an amount, a date, a code
     PICTURE = "picture"  # an emoji of no list
 
+    WANTS_TO_KNOW = "agent: wants to know"
     ASKS_TO_CLOSE = "agent: may i close"
     ASKS_ITEMS = "agent: more items"
     ASKS_MORE = "agent: anything else"
@@ -74,10 +75,9 @@ class Section(StrEnum):
     TAKES_A_TAIL = "what was needed follows"
     NAME = "names"
     TAG_QUESTION = "tag question"
-    NO_OFFER = "not an offer"
-    BEFORE_A_THING = "before a thing"
     ORDER_WORD = "order words"
     CONVERSATION_WORD = "conversation words"
+    OFFER_WORD = "words of an offer"
 
 
 AGENT_SECTIONS: Final = frozenset(section for section in Section if section.startswith("agent:"))
