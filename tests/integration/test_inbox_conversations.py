@@ -116,6 +116,36 @@ async def test_whatever_the_address_bar_asks_for_is_answered_or_refused(browser:
         assert answer.status in {200, 400, 422}
 
 
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [("ç" * 1601, "Write at most 1,600 characters."), ("  ", "Write something, or attach a file.")],
+)
+async def test_what_is_refused_stays_to_be_copied_and_leads_back_without_script(
+    services: Services, browser: Browser, acme: Tenant, *, written: str, why: str
+) -> None:
+    conv_id = await some_conversation(services, acme)
+    await browser.get(f"/inbox/conversations/{conv_id}")
+
+    page = await browser.post(f"/inbox/conversations/{conv_id}/messages", content=written)
+
+    assert page.status == 422
+    assert why in page.text
+    assert f"{written}</textarea>" in page.html
+    assert f'href="/inbox/conversations/{conv_id}"' in page.html
+
+
+async def test_a_page_that_could_not_be_made_offers_to_try_again(
+    services: Services, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(type(services.conversations), "list_page")
+
+    page = await browser.get("/inbox/conversations?view=mine")
+
+    assert page.status == 500
+    assert 'href="/inbox/conversations?view=mine">Try again' in page.html
+    assert "Request " in page.text
+
+
 async def test_a_note_is_for_colleagues_only(services: Services, browser: Browser, acme: Tenant) -> None:
     conv_id = await some_conversation(services, acme)
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from owner.inbox.forms import Asked
 from owner.inbox.rendering import Page
 from owner.inbox.visit import Signed
+from owner.models.addresses import spaced
 from owner.models.conversation_dtos import ConversationResponse
 from owner.models.conversation_query import ConversationQuery, ConversationSort, ConversationState
 from owner.models.enums import Channel, Priority
@@ -74,7 +75,7 @@ class ListItem:
 
     @property
     def title(self) -> str:
-        return self.preview.contact_name or self.conversation.customer_address
+        return self.preview.contact_name or spaced(self.conversation.customer_address)
 
 
 @dataclass(frozen=True, slots=True)

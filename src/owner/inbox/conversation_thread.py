@@ -11,6 +11,7 @@ from owner.inbox.choices import Choices, load_choices
 from owner.inbox.language import Voice
 from owner.inbox.rendering import Page
 from owner.inbox.visit import Signed
+from owner.models.addresses import spaced
 from owner.models.attachment import LARGEST_UPLOAD, accepted_types, takes_several
 from owner.models.contact import ContactResponse
 from owner.models.conversation import WINDOWED_CHANNELS, Conversation
@@ -141,7 +142,7 @@ class ConversationPane(Page):
 
     @property
     def title(self) -> str:
-        return self.contact.name or self.conversation.customer_address
+        return self.contact.name or spaced(self.conversation.customer_address)
 
     @property
     def people(self) -> Mapping[int, str]:

@@ -22,6 +22,7 @@ from owner.inbox.rendering import Page, is_partial, show
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.visit import Signed
 from owner.models.entity import LARGEST_ID
+from owner.models.errors import InvalidInput
 from owner.models.event import EVENT_TYPES
 from owner.models.message import MessageCreate
 from owner.models.note import NoteCreate
@@ -109,10 +110,12 @@ async def write(
     files: Annotated[Sequence[UploadFile], File()] = (),
 ) -> Response:
     """To the customer, with files or without, or a note among colleagues."""
+    uploads = await uploads_of(files)
+    if not (content.strip() or uploads):
+        raise InvalidInput(request.state.visit.voice.say("Write something, or attach a file."))
     if kind == "note":
         await services.notes.create(person.caller, conv_id, said(NoteCreate, content=content))
         return await done(request, services, person, conv_id)
-    uploads = await uploads_of(files)
     urls = services.attachments.urls_to_come(len(uploads))
     create = said(MessageCreate, content=content, media_urls=urls, expected_last_msg_id=expected_last_msg_id)
     await services.attachments.send_as(person.caller, conv_id, create, uploads)

@@ -7,7 +7,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+    get_datetime_format,
+)
 from babel.numbers import format_decimal, format_percent
 
 from owner.integrations.twilio import errors
@@ -60,14 +67,16 @@ class Voice:
         return format_time(moment.astimezone(self.time_zone), format="short", locale=self.locale)
 
     def minute(self, moment: datetime) -> str:
-        return format_datetime(moment, format="short", tzinfo=self.time_zone, locale=self.locale)
+        """With the month as a word: readers of English disagree about which figure is the day."""
+        both = str(get_datetime_format("medium", locale=self.locale))
+        return both.replace("{0}", self.time(moment)).replace("{1}", self.short_day(self._date(moment)))
 
     def time_or_day(self, moment: datetime, now: datetime) -> str:
         """The time of what was today, the day of what was before."""
-        day = moment.astimezone(self.time_zone).date()
-        if day == now.astimezone(self.time_zone).date():
+        day, today = self._date(moment), self._date(now)
+        if day == today:
             return self.time(moment)
-        return format_date(day, format="short", locale=self.locale)
+        return format_skeleton("MMMd" if day.year == today.year else "yMMMd", day, locale=self.locale)
 
     def moment(self, moment: datetime) -> str:
         return format_datetime(moment, format="medium", tzinfo=self.time_zone, locale=self.locale)
@@ -85,6 +94,9 @@ class Voice:
 
     def short_day(self, day: date) -> str:
         return format_date(day, format="medium", locale=self.locale)
+
+    def _date(self, moment: datetime) -> date:
+        return moment.astimezone(self.time_zone).date()
 
     def number(self, value: float) -> str:
         return format_decimal(value, locale=self.locale)

@@ -89,7 +89,9 @@ def _refused(voice: Voice, problem: OwnerError) -> str:
 
 
 def plain(voice: Voice, problem: OwnerError) -> str:
-    """Why something was not done, where it was no field's fault."""
+    """Why something was not done, where no field stands beside it."""
+    if isinstance(problem.__cause__, ValidationError):
+        return next(words for _, words in explain(voice, problem))
     return _known(voice, problem) or problem.message
 
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from owner.inbox.devices import device_name
 from owner.inbox.language import FOLDER, channel_name
 from owner.inbox.visit import Visit
+from owner.models.addresses import spaced
 from owner.models.template import pieces
 from owner.wording import templates_in
 
@@ -57,5 +58,6 @@ def _environment(language: str) -> Environment:
         "channel_name": channel_name,
         "device_name": device_name,
         "pieces": pieces,
+        "spaced": spaced,
     }
     return environment

@@ -57,14 +57,14 @@ async def _answer(request: Request, permission: Permission | None, handle: _Hand
     except ClientDisconnect:
         raise
     except HTTPException as refusal:
-        return _unreadable(request, refusal)
+        return await _unreadable(request, refusal)
     except RequestValidationError as problem:
-        return error_page(request, InvalidInput(told(problem)), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await error_page(request, InvalidInput(told(problem)), HTTPStatus.UNPROCESSABLE_ENTITY)
     except OwnerError as problem:
-        return error_page(request, problem, http_status(problem))
+        return await error_page(request, problem, http_status(problem))
     except Exception:
         log.exception("page_crashed")
-        return error_page(request, OwnerError(), HTTPStatus.INTERNAL_SERVER_ERROR)
+        return await error_page(request, OwnerError(), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 async def visit_of(request: Request) -> Visit:
@@ -125,13 +125,13 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(target, HTTPStatus.SEE_OTHER)
 
 
-def _unreadable(request: Request, refusal: HTTPException) -> Response:
+async def _unreadable(request: Request, refusal: HTTPException) -> Response:
     """A form that is too large, or is none; raises again where nobody is there any more."""
     if isinstance(refusal.__cause__, ClientDisconnect):
         raise refusal
     is_too_large = refusal.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     problem = PayloadTooLarge() if is_too_large else InvalidInput("The form can't be read.")
-    return error_page(request, problem, http_status(problem))
+    return await error_page(request, problem, http_status(problem))
 
 
 def told(problem: RequestValidationError | ValidationError) -> str:

@@ -1,6 +1,7 @@
 """Addresses of people and companies: one canonical form whatever way they were written."""
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import phonenumbers
@@ -49,6 +50,18 @@ def canonical(address: Address) -> Address:
         return address  # a name, or an id: of two that differ anywhere each is somebody
     digits = "".join(character for character in address.value if character.isdigit())
     return Address(address.channel, f"+{_with_ninth_digit(digits)}")
+
+
+@lru_cache(maxsize=4_096)
+def spaced(value: str) -> str:
+    """A number as people write it; anything else as it is."""
+    if not value.startswith("+"):
+        return value
+    try:
+        parsed = phonenumbers.parse(value)
+    except phonenumbers.NumberParseException:
+        return value
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 def parse_phone_number(raw: str, *, field: str | None = None) -> Address:

@@ -22,6 +22,7 @@ from owner.integrations.simulator.media import Unsuitable, attachment_of
 from owner.integrations.simulator.registration import Registration
 from owner.integrations.simulator.switches import BY_NAME, SWITCHES, Line
 from owner.integrations.simulator.writing import Writing
+from owner.models.addresses import spaced
 from owner.wording import TAGS, choose_language, templates_in
 from owner.wording import later as _
 
@@ -221,7 +222,7 @@ def _environment(language: str) -> Environment:
     environment.globals |= {
         "channel_name": screen.channel_name,
         "number_of": number_of,
-        "spaced": screen.spaced,
+        "spaced": spaced,
         "hue_of": screen.hue_of,
     }
     return environment

@@ -9,8 +9,6 @@ from secrets import randbelow
 from typing import Final
 from zlib import crc32
 
-import phonenumbers
-
 from owner.integrations.simulator.addresses import channel_of, number_of
 from owner.integrations.simulator.callbacks import FAILURES
 from owner.integrations.simulator.contents import templates_of
@@ -115,15 +113,6 @@ def unused_number(world: World) -> str:
         number = f"+55119{randbelow(90_000_000) + 10_000_000}"
         if not {number, f"whatsapp:{number}"} & world.store.by_customer.keys():
             return number
-
-
-def spaced(number: str) -> str:
-    """As people write it."""
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return number
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 def hue_of(name: str) -> int:
