@@ -13,6 +13,7 @@ _READ_AT_MOST: Final = 600  # characters from the end; what counts is asked ther
 _READINGS_KEPT: Final = 1_000  # an agent's message is read again with each answer, and many say the same
 _CLOSING_STEMS: Final = ("encer", "fech", "finali", "termin", "conclu", "cer", "clos", "finish")
 _STEM_OF_CONVERSATIONS: Final = "encer"  # nobody says "encerrar" of a shopping cart without naming it
+_HELPING_STEMS: Final = ("ajud", "ayud", "help", "assist", "serv")
 _LONGEST_LEAVE: Final = 5  # words of "e uma boa noite Ana Paula"
 _UNTIL: Final = frozenset({"ate", "hasta", "until"})  # "até amanhã" after other words is a date
 _OR: Final = frozenset({"ou", "or", "o", "u"})
@@ -35,6 +36,7 @@ _GREETS_OR_LEAVES: Final = frozenset(  # take leave where nothing follows, and g
 _ABOUT_THE_END: Final = (Section.ASKS_TO_CLOSE, Section.ASKS_MORE, Section.ASKS_ALL)
 _QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS, Section.WANTS_TO_KNOW})
 _OFFERS: Final = frozenset({Section.ASKS_MORE, Section.ASKS_ALL, Section.ASKS_OTHER})
+_ASKS_WHAT_IS_LEFT: Final = frozenset({Section.ASKS_MORE, Section.ASKS_ALL})
 _WISHES: Final = frozenset({Section.WISHES_WELL, Section.SAYS_GOODBYE})
 _BEGINS_ANOTHER: Final = frozenset({Section.ASKS_MORE, Section.ASKS_OTHER})
 _SIGNS_OF_THE_END: Final = frozenset(
@@ -85,6 +87,9 @@ def read_agent(text: str) -> AgentTurn:
     asked = [clause.sentence for clause in clauses if clause.is_asked]
     since = _start_of_last_question(asked)
     acts = {section: words for section, words, sentence in found if sentence >= since}
+    if not _ASKS_WHAT_IS_LEFT.isdisjoint(acts) and _fills_an_order(clauses, found):
+        asks_all = acts.pop(Section.ASKS_ALL, "")
+        acts[Section.ASKS_ITEMS] = acts.pop(Section.ASKS_MORE, "") or asks_all
     if clauses and all(_is_wish(clause, found) for clause in clauses):
         acts.setdefault(Section.SAYS_GOODBYE, acts.get(Section.WISHES_WELL, ""))
     is_settled = any(section in _SIGNS_OF_THE_END for section, _, _ in found)
@@ -107,6 +112,12 @@ def _names_a_deal(clauses: list[Clause]) -> bool:
     return any(_closes_other(clause.words) for clause in clauses) and any(
         word[0].isdigit() for clause in clauses for word in clause.words
     )
+
+
+def _fills_an_order(clauses: list[Clause], found: list[tuple[Section, str, int]]) -> bool:
+    """The next item is asked for: "It is in your cart. Anything else?", but not "… I can help you with?"."""
+    offers_help = any(word.startswith(_HELPING_STEMS) for clause in clauses for word in clause.words)
+    return not offers_help and any(section is Section.FILLS_ORDER for section, _, _ in found)
 
 
 def _goes_on_after(clauses: list[Clause], position: int) -> bool:

@@ -55,6 +55,7 @@ class Section(StrEnum):
     WANTS_TO_KNOW = "agent: wants to know"
     ASKS_TO_CLOSE = "agent: may i close"
     ASKS_ITEMS = "agent: more items"
+    FILLS_ORDER = "agent: fills an order"
     ASKS_MORE = "agent: anything else"
     ASKS_ALL = "agent: is that all"
     ASKS_OTHER = "agent: any other"
