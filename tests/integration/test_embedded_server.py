@@ -5,16 +5,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import psutil
 import psycopg
 import pytest
+import structlog
 
-from owner.db import embedded_place
+from owner.db import embedded_place, embedded_revival
 from owner.db.embedded import EmbeddedServer, EmbeddedServerError, bin_dir
 from owner.db.embedded_account import Account
 
@@ -27,6 +29,7 @@ with EmbeddedServer(Path(sys.argv[1])).hold():
     sys.stdin.read()
 """
 LEAVER = "import sys, pathlib, owner.db.embedded as e; e.EmbeddedServer(pathlib.Path(sys.argv[1])).start_and_leave()"
+PATIENCE = 60  # seconds
 NOBODY = Account(uid=65534, gid=65534, name="nobody")
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another user")
@@ -226,6 +229,30 @@ def test_it_starts_after_everything_was_killed_and_has_what_was_committed(server
 
     with server.hold():
         assert _ask(server.url("owner_admin"), "SELECT one FROM kept") == 1
+
+
+def test_while_it_is_held_it_is_started_again_after_it_was_killed(server: EmbeddedServer) -> None:
+    with server.hold(), _holder(server) as other:
+        assert _says_up(other)
+        _ask(server.url("owner_admin"), "CREATE TABLE kept_too AS SELECT 2 AS two")
+        killed = _postmaster(server)
+        os.kill(killed, signal.SIGKILL)
+
+        _eventually(lambda: server.is_running() and _postmaster(server) != killed)
+        assert _ask(server.url("owner_admin"), "SELECT two FROM kept_too") == 2
+    assert not server.is_running()
+
+
+def test_while_it_can_not_be_started_that_is_told_and_tried_again(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_revival, "TRY_AGAIN_AFTER", 0.1)
+    with server.hold(), structlog.testing.capture_logs() as lines:
+        with _changed(server.home / "postgres" / "postgresql.conf", "no_such_setting = 1\n"):
+            os.kill(_postmaster(server), signal.SIGKILL)
+            _eventually(lambda: [line["event"] for line in lines].count("embedded_server_down") > 1)
+
+        _eventually(server.is_running)
 
 
 def test_it_starts_although_its_process_id_went_to_another_program(server: EmbeddedServer) -> None:
@@ -436,6 +463,16 @@ def _cleaned(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
         data = link.resolve()
         shutil.rmtree(data, ignore_errors=True)
         embedded_place.running_lock(data).unlink(missing_ok=True)
+
+
+def _eventually(is_so: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up_at:
+        with contextlib.suppress(FileNotFoundError):
+            if is_so():
+                return
+        time.sleep(0.05)
+    pytest.fail("It did not come to that.")
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from owner.db.embedded_account import Account
 from owner.db.embedded_cluster import Cluster, make
 from owner.db.embedded_error import EmbeddedServerError, explained
 from owner.db.embedded_place import bin_dir, remember_link, remove_abandoned, running_lock
+from owner.db.embedded_revival import looked_after
 
 __all__ = ["EmbeddedServer", "EmbeddedServerError", "Role", "bin_dir"]
 
@@ -46,8 +47,8 @@ class EmbeddedServer:
 
     @contextmanager
     def hold(self) -> Iterator[Self]:
-        """For what runs long: the server is up inside, and stops with its last holder."""
-        with self._membership():
+        """For what runs long: the server is up inside, also after it went down, and stops with its last holder."""
+        with self._membership(), looked_after(self._revive):
             yield self
 
     @contextmanager
@@ -125,6 +126,15 @@ class EmbeddedServer:
                 time.sleep(POLL)
         remedy = "end the postgres processes that its log tells of, then start again"
         raise EmbeddedServerError("runs but does not answer", remedy=remedy, log=self.log)
+
+    def _revive(self) -> bool:
+        """Start the server if none of its processes lives; says whether that was so."""
+        with explained(self.log), lock.opened(running_lock(self._cluster().data)) as running:
+            is_down = lock.seize(running)
+        if not is_down:
+            return False
+        with self._changing():
+            return self._start_if_down()
 
     def _find_or_make(self) -> Cluster:
         if not (self._link / "PG_VERSION").exists():

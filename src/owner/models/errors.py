@@ -299,7 +299,7 @@ class TooManyWebhookEndpoints(Conflict):
 
 
 class SenderUnknown(Conflict):
-    """None of your connected addresses can send this; name one of them as `our_address`."""
+    """Which of your addresses sends this can't be told: name one that you have connected as `our_address`."""
 
     code = "sender_unknown"
 
