@@ -205,7 +205,8 @@ def _only_answers(item: Item, case: Case) -> bool:
 
 def _worth_of_thanks(case: Case) -> float:
     """Thanks decline an offer of more help as well as a "no, thanks" does."""
-    if case.is_offered and case.reading.name is None:
+    name = case.reading.name
+    if case.is_offered and (name is None or case.knows(name.words)):
         return FULL
     return THANKS_INSTEAD if case.agent.asks_something_else else WORTH[Section.THANKS]
 
@@ -319,9 +320,10 @@ def _shape_put_off(case: Case, *, is_strong: bool) -> float:
 
 
 def _shape_with_name(case: Case, name: str, *, is_strong: bool) -> float:
-    if not is_strong:
+    is_known = case.knows(name)
+    if not is_strong and not (is_known and case.is_offered):
         return NAMED_THANKS
-    if case.knows(name):
+    if is_known:
         return NAMED_GOODBYE
     return STATED_FIRST if case.reading.is_polite else UNSURE_NAME
 
