@@ -12,7 +12,7 @@ from owner.models.closure_agent import SILENT, AgentTurn, read_agent
 from owner.models.closure_case import Case, ClosureSignal, Turn
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
 from owner.models.closure_message import read_message
-from owner.models.closure_phrases import Item
+from owner.models.closure_phrases import Item, tells_no_more
 from owner.models.closure_reading import Reading
 from owner.models.closure_scores import (
     FIRST_MESSAGE,
@@ -25,7 +25,16 @@ from owner.models.closure_scores import (
     pattern_score,
     veto,
 )
-from owner.models.closure_sections import AGENT_SECTIONS, AGREES, COMMANDS, DECLINES, STRONG, Section
+from owner.models.closure_sections import (
+    AGENT_SECTIONS,
+    AGREES,
+    COMMANDS,
+    DECLINES,
+    POLITE,
+    SOFT,
+    STRONG,
+    Section,
+)
 from owner.models.closure_typed import TypedText
 
 __all__ = [
@@ -240,9 +249,17 @@ def _duration_modifier(history: Sequence[Turn], case: Case) -> float:
     if not history:
         return FIRST_MESSAGE  # "oi, quero encerrar": something else than a conversation that just began
     last = history[-1]
-    if last.speaker == "user" and not _read_again(last.text).is_explained:
+    if last.speaker == "user" and _waits_for_answer(_read_again(last.text), case):
         return UNANSWERED
     return FULL
+
+
+def _waits_for_answer(reading: Reading, case: Case) -> bool:
+    """More than "oh okay, sounds like I can do that", said to an agent who asked nothing."""
+    if reading.is_explained:
+        return False
+    is_comment = reading.opens_with in SOFT | POLITE and tells_no_more(reading.left_over + reading.deferred)
+    return bool(reading.vetoes) or case.agent is SILENT or case.agent.is_question or not is_comment
 
 
 def is_courtesy(text: str) -> bool:

@@ -235,7 +235,7 @@ def _worth_of_that_is_it(item: Item, case: Case) -> float:
     if reading.find({Section.YES}) or agent.asks_something_else:
         return 0.0
     means_everything = item.words.startswith(_OF_THE_WHOLE) and reading.find(
-        {Section.ACKNOWLEDGEMENT, Section.PRAISE}
+        POLITE | {Section.ACKNOWLEDGEMENT, Section.PRAISE}
     )
     is_satisfied = agent.did(Section.SETTLED) or item.words.startswith((*_OF_ONESELF, _LOOKS_BACK))
     if means_everything or (reading.is_polite and (is_satisfied or _names_need(item))):
