@@ -82,7 +82,8 @@ def fill(server: EmbeddedServer, messages: int) -> None:
         there = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
     if "tenants" not in there:
         create_database(server, "tenants", template="template1")
-        migrate.upgrade(url_of(server, "tenants", "owner_admin"), application_role="owner_service")
+    migrate.upgrade(url_of(server, "tenants", "owner_admin"), application_role="owner_service")
+    if "tenants" not in there:
         make_tenants(server, "tenants", count=Size.owners)
     for name, size in (("small", SMALL), ("large", messages)):
         if name in there:

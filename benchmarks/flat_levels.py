@@ -14,7 +14,10 @@ from flat_data import url_of
 from owner.db.embedded import EmbeddedServer
 from owner.models.conversation_dtos import ConversationClose
 
-SAID = "Oi, tudo bem?"  # nothing that is searched for: what is found at once would compare with nothing
+SELDOM_SAID = (
+    "Vou reclamar na ouvidoria da geladeira"  # before the rest: what is found at once compares with nothing
+)
+SAID = "Oi, tudo bem?"
 _numbers = count(70_000_000)
 
 _DAYS = """
@@ -68,6 +71,8 @@ async def level_pages(place: Place) -> None:
         there = connection.execute(_LEVELLED, {"owner": place.owner_id}).fetchone()
         if there is not None and there[0] >= page:
             return
+        for _ in range(page):
+            await receive(place, f"+55119{next(_numbers)}", content=SELDOM_SAID)
         written = [await receive(place, f"+55119{next(_numbers)}", content=SAID) for _ in range(4 * page)]
         parts = {
             "all": written,

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -15,7 +15,7 @@ from factories import Tenant, some_number
 from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.models.conversation_dtos import ConversationAssign
-from owner.models.conversation_query import ConversationQuery
+from owner.models.conversation_query import ConversationQuery, ConversationSort
 from owner.models.enums import MessageOwner
 from owner.models.event import FeedPosition
 from owner.models.message import MessageCreate
@@ -24,7 +24,7 @@ from owner.repositories.conversation_lists import ConversationListRepository, Na
 from owner.repositories.events import EventRepository
 from owner.repositories.message_search import MessageSearchRepository
 from owner.services.catalog import Services
-from owner.services.search import SearchReader
+from owner.services.search import SearchReader, list_conversations
 from reading import messages_of, rows
 from working import a_customer_writes, a_program, make_person
 
@@ -446,6 +446,44 @@ async def test_what_is_not_indexed_yet_is_looked_for_among_the_latest_messages_o
     assert rows_read(asked.plan) == {"messages": 200, "message_search": 200}
 
 
+async def test_a_list_is_whole_also_by_a_word_that_was_said_too_often_to_be_looked_up(big: Database) -> None:
+    query = ConversationQuery(text="pedidos", sort=ConversationSort.OLDEST, limit=40)
+    listed: list[int] = []
+
+    for _ in range(3):
+        async with big.owner(BIG) as connection:
+            page = await list_conversations(connection, BIG, query)
+        listed += [one.conv_id for one in page.items]
+        query = query.model_copy(update={"cursor": page.next_cursor})
+
+    assert listed == list(range(10_001, 10_121))
+
+
+async def test_a_word_that_is_said_often_but_not_where_one_looks_is_not_walked_to(big: Database) -> None:
+    async with big.owner(BIG) as connection:
+        keep = Keeping(10_001, 10_201)
+        lists = ConversationListRepository(connection)
+        page = await lists.walk(ConversationQuery(sort=ConversationSort.OLDEST, limit=10), keep=keep)
+
+    assert page is None
+    assert keep.asked == list(range(10_001, 10_101))
+
+
+async def test_a_walk_ends_with_the_list(big: Database) -> None:
+    async with big.owner(BIG) as connection:
+        lists = ConversationListRepository(connection)
+        last = await lists.list_page(ConversationQuery(sort=ConversationSort.OLDEST, limit=100))
+        for _ in range(28):
+            query = ConversationQuery(sort=ConversationSort.OLDEST, limit=100, cursor=last.next_cursor)
+            last = await lists.list_page(query)
+        query = ConversationQuery(sort=ConversationSort.OLDEST, limit=10, cursor=last.next_cursor)
+        page = await lists.walk(query, keep=Keeping(12_950))
+
+    assert page is not None
+    assert [one.conv_id for one in page.items] == [12_950]
+    assert page.next_cursor is None
+
+
 async def test_a_list_that_is_narrowed_by_what_was_said_reads_those_conversations_only_and_each_once(
     big: Database,
 ) -> None:
@@ -459,6 +497,18 @@ async def test_a_list_that_is_narrowed_by_what_was_said_reads_those_conversation
 
     assert sorted(one.conv_id for one in page.items) == among
     assert rows_read(plan[0]["Plan"]) == {"conversations": len(among)}
+
+
+class Keeping:
+    """Keeps some conversations, and remembers of which it was asked."""
+
+    def __init__(self, *kept: int) -> None:
+        self.kept = kept
+        self.asked: list[int] = []
+
+    async def __call__(self, conv_ids: Sequence[int]) -> Sequence[int]:
+        self.asked += conv_ids
+        return self.kept
 
 
 class Explaining:

@@ -1,6 +1,6 @@
 """Lists of conversations: each filter and each order reads an index, a few rows beyond the page at most."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -48,6 +48,7 @@ class Narrowed(NamedTuple):
     label_ids: Sequence[int] = ()
 
 
+MOST_STRIDES: Final = 5  # of a whole page each
 FEW: Final = 500  # conversations, up to which their ids are quicker than a walk along the list
 EVERYBODY: Final = Narrowed()
 
@@ -89,6 +90,23 @@ class ConversationListRepository:
         columns = Conversation.model_fields
         found = [Conversation.model_validate({name: row[name] for name in columns}) for row in rows]
         return page_of(found, size, lambda last: _write_place(last, query.sort))
+
+    async def walk(
+        self, query: ConversationQuery, *, keep: Callable[[Sequence[int]], Awaitable[Collection[int]]]
+    ) -> Page[Conversation] | None:
+        """One page of those conversations that `keep` keeps; None where they are too seldom to be met on a walk."""
+        size = min(query.limit, MAXIMUM_PAGE)
+        cursor, kept = query.cursor, list[Conversation]()
+        for stride in range(1, MOST_STRIDES + 1):
+            stretch = await self.list_page(query.model_copy(update={"limit": MAXIMUM_PAGE, "cursor": cursor}))
+            chosen = await keep([one.conv_id for one in stretch.items])
+            kept += [one for one in stretch.items if one.conv_id in chosen]
+            cursor = stretch.next_cursor
+            if len(kept) > size or cursor is None:
+                return page_of(kept, size, lambda last: _write_place(last, query.sort))
+            if len(kept) * MOST_STRIDES <= size * stride:  # at this rate
+                break
+        return None
 
     async def narrow(self, query: ConversationQuery, among: Sequence[int] | None = None) -> Narrowed:
         """Who may be in the list by its labels: a label on few is turned into their ids, one on many is looked up."""

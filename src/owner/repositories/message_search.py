@@ -69,12 +69,15 @@ class MessageSearchRepository:
 
     async def find_within(
         self, conv_ids: Collection[int], words: Sequence[str], *, is_unfinished: bool
-    ) -> list[int]:
+    ) -> list[Found]:
         """The newest message in each of these conversations that holds all of the words."""
         rows = await self.connection.fetch(
-            "SELECT msg_id FROM search_conversations($1, $2, $3)", words, is_unfinished, list(conv_ids)
+            "SELECT msg_id, conv_id FROM search_conversations($1, $2, $3)",
+            words,
+            is_unfinished,
+            list(conv_ids),
         )
-        return [row["msg_id"] for row in rows]
+        return [Found(row["msg_id"], row["conv_id"]) for row in rows]
 
     async def list_messages(self, msg_ids: Sequence[int]) -> list[Message]:
         """These messages, the newest first."""

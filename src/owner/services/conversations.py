@@ -25,7 +25,7 @@ from owner.services.authority import closing_status
 from owner.services.customer_lock import customer_lock
 from owner.services.farewell import closing_text, say_goodbye
 from owner.services.ports import Clock
-from owner.services.search import conversations_with
+from owner.services.search import list_conversations
 
 
 class ConversationService:
@@ -57,8 +57,9 @@ class ConversationService:
     async def list_page(self, owner_id: int, query: ConversationQuery) -> Page[Conversation]:
         """Raises `InvalidCursor` for a cursor that is not from a list in this order."""
         async with self.database.owner(owner_id) as connection:
-            among = await conversations_with(connection, owner_id, query.text) if query.text else None
-            return await ConversationListRepository(connection).list_page(query, among=among)
+            if query.text:
+                return await list_conversations(connection, owner_id, query)
+            return await ConversationListRepository(connection).list_page(query)
 
     async def history(
         self, owner_id: int, conv_id: int, *, limit: int, cursor: str | None = None

@@ -4,6 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from owner.db.database import Connection, Database
+from owner.models.conversation import Conversation
+from owner.models.conversation_query import ConversationQuery
+from owner.models.entity import Page
 from owner.models.event import Event
 from owner.models.media import Media
 from owner.models.message import Message
@@ -17,12 +20,14 @@ from owner.models.search import (
     words_of,
 )
 from owner.repositories.base import read_cursor, write_cursor
+from owner.repositories.conversation_lists import ConversationListRepository
 from owner.repositories.media import MediaRepository
 from owner.repositories.message_search import MessageSearchRepository
 
 INDEXED: Final = frozenset({"message.received", "message.queued"})
 CATCH_UP: Final = 200  # messages that are looked at together when somebody searches
 MOST_CATCH_UPS: Final = 10
+OFTEN: Final = 100  # messages that hold a word, from which on it is said often
 MOST_FOUND: Final = 1000  # messages that a list of conversations is narrowed by
 _LIST: Final = "messages found"
 
@@ -94,7 +99,7 @@ class SearchService:
         async with self.database.owner(owner_id) as connection:
             repository = MessageSearchRepository(connection, owner_id)
             newest = await repository.find_within(conv_ids, words, is_unfinished=unfinished)
-            messages = await repository.list_messages(newest)
+            messages = await repository.list_messages([one.msg_id for one in newest])
             candidates = {word for message in messages for word in words_of(message.content)}
             matching = await repository.matching(candidates, words, is_unfinished=unfinished)
         return {message.conv_id: snippet_of(message.content, matching) for message in messages}
@@ -108,7 +113,7 @@ class SearchService:
             repository = MessageSearchRepository(connection, owner_id)
             await _catch_up(repository)
             newest = await repository.find_within([conv_id], words, is_unfinished=is_unfinished(text))
-            return next(iter(await repository.list_messages(newest)), None)
+            return next(iter(await repository.list_messages([one.msg_id for one in newest])), None)
 
     async def mark(self, owner_id: int, messages: Sequence[Message], text: str) -> Mapping[int, Snippet]:
         """The whole texts of those messages that hold all of the words, which are marked in them."""
@@ -133,15 +138,32 @@ class SearchService:
         }
 
 
-async def conversations_with(connection: Connection, owner_id: int, text: str) -> list[int]:
-    """Conversations in which the words were said lately."""
-    words = searched_words(text)
+async def list_conversations(
+    connection: Connection, owner_id: int, query: ConversationQuery
+) -> Page[Conversation]:
+    """One page of the conversations in which the words of the query were said.
+
+    Words that are seldom said lead to their conversations. Those that are said often are met on the way along the
+    list; where they aren't, because they are said elsewhere, the list is narrowed to where they were said lately.
+    """
+    text = query.text or ""
+    words, unfinished = searched_words(text), is_unfinished(text)
+    lists, repository = ConversationListRepository(connection), MessageSearchRepository(connection, owner_id)
     if not words:
-        return []
-    repository = MessageSearchRepository(connection, owner_id)
+        return await lists.list_page(query, among=[])
     await _catch_up(repository)
-    found = await repository.find(words, is_unfinished=is_unfinished(text), before_id=None, limit=MOST_FOUND)
-    return list({one.conv_id for one in found})
+
+    async def said_in(conv_ids: Sequence[int]) -> set[int]:
+        found = await repository.find_within(conv_ids, words, is_unfinished=unfinished)
+        return {one.conv_id for one in found}
+
+    found = await repository.find(words, is_unfinished=unfinished, before_id=None, limit=OFTEN)
+    if len(found) == OFTEN:
+        page = await lists.walk(query, keep=said_in)
+        if page is not None:
+            return page
+        found = await repository.find(words, is_unfinished=unfinished, before_id=None, limit=MOST_FOUND)
+    return await lists.list_page(query, among=list({one.conv_id for one in found}))
 
 
 async def _catch_up(repository: MessageSearchRepository) -> None:
