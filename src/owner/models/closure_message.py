@@ -34,6 +34,7 @@ _OF_A_SENTENCE_BEFORE: Final = frozenset({"que"})  # opens a question, or goes o
 _WILL: Final = frozenset(words_of("will shall"))  # "I will try that one" orders nothing
 _ONLY_AT_THE_BEGINNING: Final = frozenset({"yet"})  # "yet I wonder", but not "I am not ready yet"
 _FIRST_PERSON: Final = frozenset({"i", "we", "id", "im", "ill", "il", "eu", "yo"})
+_PRONOUNS: Final = frozenset({"me", "te", "se"})  # "no sé" at the end tells nothing, unlike "no quiero"
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
 _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the thanks are for
@@ -207,10 +208,12 @@ class _ClauseReader:
     def negation(self, item: Item, position: int) -> _Role:
         following = self._following(position)
         self.is_negated = True
-        if following is None or following.section in CLOSES_KINDLY:
-            return self._declined(item)
+        if following is None:
+            return _Role.OPEN if item.words.rpartition(" ")[2] in _PRONOUNS else self._declined(item)
         if following.section in NEGATED:
             return _Role.VETO
+        if following.section in CLOSES_KINDLY and following.section not in SOFT:
+            return self._declined(item)
         return _Role.OPEN
 
     def _declined(self, item: Item) -> _Role:
