@@ -58,7 +58,7 @@ async def test_what_happened_stands_where_it_happened_with_names_and_evidence(
     closed = (await browser.get(base)).text
     await browser.post(f"{base}/undo-close")
     await browser.post(f"{base}/assign", assignee="me")
-    page = (await browser.post(f"{base}/labels", label_id=str(label_id), then="on")).text
+    page = (await browser.post(f"{base}/labels", on=str(label_id))).text
 
     order = [
         "The customer opened the conversation",
@@ -88,7 +88,8 @@ async def test_an_answer_is_queued_and_shown(services: Services, browser: Browse
 @pytest.mark.parametrize(
     ("button", "fields"),
     [
-        ("labels", {"label_id": HUGE, "then": "on"}),
+        ("labels", {"on": HUGE}),
+        ("labels", {"name": "there is none"}),
         ("assign", {"assignee": HUGE[:20]}),
         ("extend", {"minutes": HUGE}),
         ("messages", {"content": "Oi", "expected_last_msg_id": HUGE}),

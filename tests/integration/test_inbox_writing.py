@@ -283,7 +283,7 @@ async def test_what_was_searched_for_is_marked_in_the_thread_and_leads_from_hit_
 
     assert f'href="/inbox/conversations/{conv_id}?view=open&amp;q=pedido+caf%C3%A9#found"' in found.html
     assert re.findall(r'id="found">(.*?)</p>', page.html) == ["<mark>pedido</mark> com <mark>cafe</mark>"]
-    assert '<p class="said">Só o pedido</p>' in page.html  # has not all of the words
+    assert '<p class="said" dir="auto">Só o pedido</p>' in page.html  # has not all of the words
     marked = "Cadê o &lt;b&gt;<mark>PEDIDO</mark>&lt;/b&gt; &amp; o <mark>café</mark>?"
     assert marked in before.html
     assert "<mark>" not in plain.html.partition('id="thread"')[2]

@@ -75,7 +75,7 @@ class ListItem:
 
     @property
     def title(self) -> str:
-        return self.preview.contact_name or spaced(self.conversation.customer_address)
+        return (self.preview.contact_name or "").strip() or spaced(self.conversation.customer_address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from typing import ClassVar
+from typing import ClassVar, Final
+from unicodedata import category
 from urllib.parse import unquote
 
 from owner.inbox.choices import Choices, load_choices
@@ -29,7 +30,9 @@ from owner.services.catalog import Services
 from owner.services.conversation_threads import ARRIVED, Thread
 from owner.services.presence import Present
 
-EARLIER = 10  # conversations of the same customer beside the thread
+EMOJI: Final = frozenset({"So", "Sk", "Mn", "Cf"})  # pictures, skin colours, and what joins them
+MOST_EMOJI: Final = 12  # characters, of which one picture may have several
+EARLIER: Final = 10  # conversations of the same customer beside the thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,12 @@ class Entry:
     def look(self) -> TemplateLook | None:
         """What a template shows beside its text."""
         return TemplateLook.of(self.message.metadata.get(TEMPLATE_LOOK)) if self.message else None
+
+    @property
+    def is_only_emoji(self) -> bool:
+        """A few of them and nothing else, which are shown large."""
+        text = self.message.content.strip() if self.message else ""
+        return 0 < len(text) <= MOST_EMOJI and all(category(character) in EMOJI for character in text)
 
     def name_of(self, file: Media) -> str:
         """What a file that we sent was called; the provider doesn't tell the names of customers' files."""
@@ -142,7 +151,7 @@ class ConversationPane(Page):
 
     @property
     def title(self) -> str:
-        return self.contact.name or spaced(self.conversation.customer_address)
+        return (self.contact.name or "").strip() or spaced(self.conversation.customer_address)
 
     @property
     def people(self) -> Mapping[int, str]:

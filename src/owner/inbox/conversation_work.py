@@ -1,7 +1,7 @@
 """What people do to a conversation besides writing in it: one button, one route."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
@@ -10,7 +10,8 @@ from owner.api.dependencies import UseCases
 from owner.api.routing import needs
 from owner.inbox.conversations import done
 from owner.inbox.forms import said
-from owner.inbox.routing import PageRoute, Person
+from owner.inbox.pages import whole_list
+from owner.inbox.routing import PageRoute, Person, Visiting
 from owner.models.conversation_dtos import (
     ConversationAssign,
     ConversationClose,
@@ -20,6 +21,7 @@ from owner.models.conversation_dtos import (
 )
 from owner.models.entity import LARGEST_ID
 from owner.models.enums import Handler, Priority
+from owner.models.errors import InvalidInput
 from owner.models.permissions import Permission
 
 router = APIRouter(prefix="/inbox/conversations/{conv_id:int}", route_class=PageRoute)
@@ -99,12 +101,26 @@ async def set_priority(
 async def label(
     request: Request,
     services: UseCases,
-    person: Person,
+    visit: Visiting,
     conv_id: ConvId,
     *,
-    label_id: Annotated[int, Form(ge=1, le=LARGEST_ID)],
-    then: Annotated[Literal["on", "off"], Form()],
+    on: Annotated[int | None, Form(ge=1, le=LARGEST_ID)] = None,
+    off: Annotated[int | None, Form(ge=1, le=LARGEST_ID)] = None,
+    name: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
-    change = services.labels.put_on if then == "on" else services.labels.take_off
-    await change(person.caller, conv_id, label_id)
-    return await done(request, services, person, conv_id)
+    """A label that was pressed, or one of many whose name was typed."""
+    caller = visit.person.caller
+    if off is not None:
+        await services.labels.take_off(caller, conv_id, off)
+    else:
+        await services.labels.put_on(caller, conv_id, on or await _label_named(services, visit, name))
+    return await done(request, services, visit.person, conv_id)
+
+
+async def _label_named(services: UseCases, visit: Visiting, name: str) -> int:
+    labels = await whole_list(services.labels.list_page, visit.person.caller.owner_id)
+    wanted = name.strip().casefold()
+    found = next((label.label_id for label in labels if label.name.casefold() == wanted), None)
+    if found is None:
+        raise InvalidInput(visit.voice.say("There is no label with this name."))
+    return found

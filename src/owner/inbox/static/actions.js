@@ -44,6 +44,7 @@ function run(name) {
 }
 function press(element) {
   if (element.matches("input:not([type=radio], [type=checkbox]), select")) return element.focus();
+  if (element.closest("#side") && !element.checkVisibility()) location.hash = "side"; // where there is no room beside the thread
   element.scrollIntoView({ block: "nearest" });
   if (element.matches("[data-focus]")) return element.focus();
   element.click();
@@ -102,6 +103,7 @@ document.addEventListener("click", (event) => {
 // A menu stays open while news come in, and closes when what it is for is done.
 document.addEventListener("htmx:after:request", (event) => {
   const { sourceElement, response } = event.detail.ctx;
+  if (response?.status === 200 && sourceElement?.matches?.(".add-label")) sourceElement.reset();
   const menu = sourceElement?.closest?.("details[open]");
   if (!menu || response?.status !== 200) return;
   if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
@@ -134,6 +136,7 @@ function leave(event) {
   if (menu) {
     menu.open = false;
     menu.querySelector("summary").focus();
-  } else if (isTyping(event.target)) event.target.blur();
+  } else if (location.hash === "#side") location.hash = "thread";
+  else if (isTyping(event.target)) event.target.blur();
   else run("back");
 }
