@@ -152,7 +152,7 @@ async def test_afterwards_the_transaction_sees_what_it_saw_before(
                 known = await load(repository, sought(globex, inbound))
                 assert {row["owner_id"] for row in await connection.fetch(everything)} == owners
                 decided = arrival(globex, inbound, known[0])
-                await repository.store([(globex.owner_id, decided.changes)], now=decided.at)
+                await repository.store([decided.changes], now=decided.at)
                 assert {row["owner_id"] for row in await connection.fetch(everything)} == owners
 
 
@@ -188,7 +188,7 @@ async def test_a_part_can_not_touch_another_owners_rows(
             [known] = await load(repository, sought(globex, inbound))
             changes = arrival(globex, inbound, known).changes
             forge(changes, victim.conv_id or 0)
-            await repository.store([(globex.owner_id, changes)], now=SteadyClock().now())
+            await repository.store([changes], now=SteadyClock().now())
 
     assert await rows(services, acme, "SELECT * FROM conversations") == before
     assert len(await messages_of(services, acme, victim.conv_id or 0)) == 1
@@ -201,7 +201,7 @@ async def test_rows_in_the_name_of_an_owner_whom_the_setting_does_not_name_are_r
     """The functions have no rights of their own: what they do is bound as if it were done outside."""
     async with services.database.system() as connection:
         functions = await connection.fetch(
-            "SELECT prosecdef, proconfig FROM pg_proc WHERE proname IN ('load_inbound', 'store_inbound')"
+            "SELECT prosecdef, proconfig FROM pg_proc WHERE proname IN ('load_inbound', 'store_arrivals')"
         )
 
     assert [(each["prosecdef"], each["proconfig"]) for each in functions] == [
@@ -216,6 +216,29 @@ async def test_rows_in_the_name_of_an_owner_whom_the_setting_does_not_name_are_r
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security policy"):
         async with services.database.system() as connection:
             await connection.execute(forged.format(acme.owner_id, globex.owner_id))
+
+
+async def test_one_statement_puts_each_row_in_under_its_own_owners_setting_or_not_at_all(
+    services: Services, acme: Tenant, globex: Tenant
+) -> None:
+    """As `store_arrivals` does it: the setting follows from row to row, and each row is held against it."""
+    put_in = (
+        "INSERT INTO contacts (owner_id, name)"
+        " SELECT owner_id, set_config('app.owner_id', setting::text, true)"
+        " FROM unnest($1::bigint[], $2::bigint[]) AS wanted (owner_id, setting)"
+    )
+    ours, theirs = acme.owner_id, globex.owner_id
+
+    async with services.database.system() as connection:
+        await connection.execute(put_in, [ours, theirs, ours], [ours, theirs, ours])
+    for settings in ([ours, ours], [theirs, ours], [theirs, theirs]):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security policy"):
+            async with services.database.system() as connection:
+                await connection.execute(put_in, [ours, theirs], settings)
+
+    for tenant, count in ((acme, 2), (globex, 1)):
+        names = await rows(services, tenant, "SELECT name FROM contacts")
+        assert names == [{"name": str(tenant.owner_id)}] * count
 
 
 async def test_a_message_that_can_not_be_stored_harms_none_of_its_neighbours(

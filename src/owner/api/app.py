@@ -42,9 +42,10 @@ from owner.api import (
     webhooks,
 )
 from owner.api.errors import install_error_handlers
-from owner.api.middleware import BodyLimit, RequestId, WebhookPatience
+from owner.api.middleware import BodyLimit, RequestId
 from owner.api.openapi import describe, operation_name
 from owner.api.shutdown import ConnectionClose, Draining
+from owner.api.webhook_door import WebhookDoor
 from owner.models.attachment import LARGEST_UPLOAD
 from owner.services.catalog import Services
 
@@ -108,16 +109,15 @@ def create_api(
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=operation_name,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asked for at each request otherwise
     )
     install_error_handlers(app)
     # Not FastAPI's `max_body_size`: that one is outermost and would answer in plain text, without an id.
     app.add_middleware(BodyLimit, max_body_size=MAXIMUM_BODY, uploads=uploads, max_upload_size=MAXIMUM_UPLOAD)
-    app.add_middleware(WebhookPatience)
+    app.add_middleware(WebhookDoor, routes=webhooks.router.routes)
     app.add_middleware(RequestId)
     app.add_middleware(ConnectionClose, draining=draining)
-    # First and not as a router of their own: routes are tried one after the other, and most requests are webhooks.
-    app.router.routes[:0] = webhooks.router.routes
-    for nouns in REST:
+    for nouns in (*REST, webhooks):
         app.include_router(nouns.router)
     app.include_router(health.router)
     docs.install(app)

@@ -1,6 +1,6 @@
 """Turns the error tree into `application/problem+json` (RFC 9457), by one table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -58,11 +58,19 @@ class Problem(DTO):
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(errors.OwnerError, _on_owner_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(ClientDisconnect, _on_hang_up)
-    app.add_exception_handler(Exception, _on_surprise)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer_to(request: Request, error: Exception) -> Response:
+    """What the handler of the nearest ancestor of the error's class answers."""
+    handler = next(_HANDLERS[ancestor] for ancestor in type(error).__mro__ if ancestor in _HANDLERS)
+    return await handler(request, error)
+
+
+def refusal(error: errors.OwnerError) -> JSONResponse:
+    """An answer to a request that was not read to its end, so the connection ends with it."""
+    return problem(http_status(error), code=error.code, detail=error.message, headers={"Connection": "close"})
 
 
 def http_status(error: errors.OwnerError) -> HTTPStatus:
@@ -217,3 +225,12 @@ def _plain(content: dict[str, Any]) -> dict[str, Any]:
         key: value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
         for key, value in content.items()
     }
+
+
+_HANDLERS: Final[dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]] = {
+    errors.OwnerError: _on_owner_error,
+    RequestValidationError: _on_invalid_request,
+    HTTPException: _on_http_exception,
+    ClientDisconnect: _on_hang_up,
+    Exception: _on_surprise,
+}

@@ -1,6 +1,5 @@
-"""What happens to every request: an id in logs and answer, headers for browsers, a look at its size, an end to waiting."""
+"""What happens to every request: an id in logs and answer, headers for browsers, a look at its size."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from secrets import token_hex
@@ -10,12 +9,10 @@ import structlog
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from owner.api.errors import http_status, problem
-from owner.models.errors import OwnerError, PayloadTooLarge
-from owner.models.outage_errors import DatabaseBusy
+from owner.api.errors import refusal
+from owner.models.errors import PayloadTooLarge
 from owner.services.catalog import Services
 
-WEBHOOK_PATIENCE: Final = 10.0  # seconds, where the database answers slowly; Twilio has 15 for all its tries
 # What a browser may make of an answer that says nothing else: no page, no type of its own guess, nothing to keep.
 SAFE_HEADERS: Final = (
     (b"cache-control", b"no-store"),
@@ -91,32 +88,4 @@ class _Limited:
             await self.app(scope, receive, send)
             return
         error = PayloadTooLarge(f"The request body is larger than {self.max_body_size} bytes.")
-        await _refuse(error, scope, receive, send)
-
-
-class WebhookPatience:
-    """Tells Twilio to come again while there is still time for it.
-
-    What was begun may even be committed: a message that comes twice is stored once.
-    """
-
-    def __init__(self, app: ASGIApp, *, patience: float = WEBHOOK_PATIENCE) -> None:
-        self.app = app
-        self.patience = patience
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope.get("path", "").startswith("/webhooks/"):
-            await self.app(scope, receive, send)
-            return
-        try:
-            async with asyncio.timeout(self.patience):
-                await self.app(scope, receive, send)
-        except TimeoutError:
-            await _refuse(DatabaseBusy(), scope, receive, send)
-
-
-async def _refuse(error: OwnerError, scope: Scope, receive: Receive, send: Send) -> None:
-    answer = problem(
-        http_status(error), code=error.code, detail=error.message, headers={"Connection": "close"}
-    )
-    await answer(scope, receive, send)
+        await refusal(error)(scope, receive, send)

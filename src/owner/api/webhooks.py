@@ -9,7 +9,6 @@ from prometheus_client import Counter
 
 from owner.api.dependencies import UseCases
 from owner.api.openapi import operation_name
-from owner.api.raw_route import RawRoute
 from owner.api.webhook_forms import FORM, INBOUND_FORM, STATUS_FORM, with_key
 from owner.integrations.twilio.forms import account_sid, inbound_message, parse_form, status_callback
 from owner.integrations.twilio.signature import public_url
@@ -35,7 +34,6 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 router = APIRouter(
     prefix="/webhooks/twilio",
     tags=["webhooks"],
-    route_class=RawRoute,
     generate_unique_id_function=operation_name,
     responses=_PROBLEMS,
 )

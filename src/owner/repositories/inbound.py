@@ -15,12 +15,12 @@ from owner.models.enums import MessageDirection
 from owner.models.event import NewEvent
 from owner.models.message import Attachment, InboundMessage, Message
 from owner.repositories.events import event_row
-from owner.repositories.of_owners import changes_by_owner, places_by_owner
+from owner.repositories.of_owners import places_by_owner
 from owner.repositories.suppressions import Suppression
 
 _HISTORY: Final = 10  # turns that the closure detector reads
 _LOAD: Final = "SELECT * FROM load_inbound($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_STORE: Final = "SELECT * FROM store_inbound($1, $2)"
+_STORE: Final = "SELECT * FROM store_arrivals($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,12 @@ class Known:
 
 @dataclass(slots=True)
 class InboundChanges:
-    """What one message changes: whole rows to insert, and conversations to change."""
+    """What one message changes: whole rows to insert, and addresses and conversations to change."""
 
+    owner_id: int
     contacts: list[Contact] = field(default_factory=list)
     addresses: list[ContactAddress] = field(default_factory=list)
+    changed_addresses: list[ContactAddress] = field(default_factory=list)
     changed: list[Conversation] = field(default_factory=list)
     opened: list[Conversation] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
@@ -72,7 +74,8 @@ class InboundRepository:
     """Reads and writes across the tables of conversations, in a transaction that has no owner.
 
     The functions that it calls set one owner after the other, whose rows are all that row level security lets them
-    see and write; afterwards there is none again.
+    see and write; afterwards there is none again. Rows of several owners may go in by one statement: the setting
+    follows from row to row.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -103,14 +106,24 @@ class InboundRepository:
             known[place] = None if row["is_busy"] else _read(row, each)
         return known
 
-    async def store(
-        self, changes: Sequence[tuple[int, InboundChanges]], *, now: datetime
-    ) -> list[tuple[int, int]]:
-        """Write what changed, each with its owner. Returns owners and ids of the files that are to be fetched."""
-        parts = [_part(owner_id, own) for owner_id, own in changes_by_owner(changes)]
-        for part in parts:
-            note_events(part[0])
-        rows = await self.connection.fetch(_STORE, parts, now)
+    async def store(self, changes: Sequence[InboundChanges], *, now: datetime) -> list[tuple[int, int]]:
+        """Write what changed. Returns owners and ids of the files that are to be fetched."""
+        in_order = [changes[place] for place in places_by_owner(changes)]
+        for each in in_order:
+            note_events(each.owner_id)
+        rows = await self.connection.fetch(
+            _STORE,
+            [_contact_row(contact, each.words) for each in in_order for contact in each.contacts],
+            [_address_row(address) for each in in_order for address in each.addresses],
+            [_address_row(address) for each in in_order for address in each.changed_addresses],
+            [_changed_row(conversation) for each in in_order for conversation in each.changed],
+            [_opened_row(conversation) for each in in_order for conversation in each.opened],
+            [_message_row(message) for each in in_order for message in each.messages],
+            [row for each in in_order for row in _file_rows(each)],
+            [(each.owner_id, *event_row(event)) for each in in_order for event in each.events],
+            [_consent_row(each.owner_id, consent) for each in in_order for consent in each.consents],
+            now,
+        )
         return [(row["owner_id"], row["media_id"]) for row in rows]
 
 
@@ -154,27 +167,13 @@ def _read_conversation(row: asyncpg.Record | None, owner_id: int) -> Conversatio
     return None if row is None else Conversation.model_validate({"owner_id": owner_id, **row})
 
 
-def _part(owner_id: int, changes: Sequence[InboundChanges]) -> tuple[Any, ...]:
-    """One owner's rows, as the type `inbound_part` has them."""
-    return (
-        owner_id,
-        [_contact_row(contact, change.words) for change in changes for contact in change.contacts],
-        [_address_row(address) for change in changes for address in change.addresses],
-        [_changed_row(conversation) for change in changes for conversation in change.changed],
-        [_opened_row(conversation) for change in changes for conversation in change.opened],
-        [_message_row(message) for change in changes for message in change.messages],
-        [row for change in changes for row in _file_rows(change)],
-        [event_row(event) for change in changes for event in change.events],
-        [_consent_row(consent) for change in changes for consent in change.consents],
-    )
-
-
 def _contact_row(contact: Contact, words: list[str]) -> tuple[Any, ...]:
-    return (contact.contact_id, contact.name, contact.name_key, words)
+    return (contact.owner_id, contact.contact_id, contact.name, contact.name_key, words)
 
 
 def _address_row(address: ContactAddress) -> tuple[Any, ...]:
     return (
+        address.owner_id,
         address.address,
         address.channel,
         address.reply_address,
@@ -187,6 +186,7 @@ def _address_row(address: ContactAddress) -> tuple[Any, ...]:
 
 def _opened_row(conversation: Conversation) -> tuple[Any, ...]:
     return (
+        conversation.owner_id,
         conversation.conv_id,
         conversation.status,
         conversation.channel,
@@ -211,6 +211,7 @@ def _opened_row(conversation: Conversation) -> tuple[Any, ...]:
 
 def _changed_row(conversation: Conversation) -> tuple[Any, ...]:
     return (
+        conversation.owner_id,
         conversation.conv_id,
         conversation.status,
         conversation.context,
@@ -230,6 +231,7 @@ def _changed_row(conversation: Conversation) -> tuple[Any, ...]:
 
 def _message_row(message: Message) -> tuple[Any, ...]:
     return (
+        message.owner_id,
         message.msg_id,
         message.conv_id,
         message.seq,
@@ -244,13 +246,14 @@ def _message_row(message: Message) -> tuple[Any, ...]:
     )
 
 
-def _file_rows(change: InboundChanges) -> Iterable[tuple[Any, ...]]:
-    for position, attachment in enumerate(change.attachments):
-        yield change.messages[0].msg_id, position, attachment.url, attachment.content_type
+def _file_rows(changes: InboundChanges) -> Iterable[tuple[Any, ...]]:
+    for position, attachment in enumerate(changes.attachments):
+        yield changes.owner_id, changes.messages[0].msg_id, position, attachment.url, attachment.content_type
 
 
-def _consent_row(consent: NewConsent) -> tuple[Any, ...]:
+def _consent_row(owner_id: int, consent: NewConsent) -> tuple[Any, ...]:
     return (
+        owner_id,
         consent.contact_id,
         consent.address.channel,
         consent.address.value,

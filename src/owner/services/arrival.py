@@ -45,10 +45,13 @@ class Arrival:
     twilio_account_id: int
     at: datetime
     detector: ClosureDetector
-    changes: InboundChanges = field(default_factory=InboundChanges)
+    changes: InboundChanges = field(init=False)
     score: ClosureScore | None = None
     asks_customer: bool = False
     _conversation: Conversation | None = None
+
+    def __post_init__(self) -> None:
+        self.changes = InboundChanges(self.owner.owner_id)
 
     @property
     def conversation(self) -> Conversation:
@@ -103,9 +106,8 @@ class Arrival:
             self.known.address = self._new_address(contact_id, reply_address)
             self.changes.addresses.append(self.known.address)
         elif self.known.address.reply_address != reply_address:
-            self.changes.addresses.append(
-                self.known.address.model_copy(update={"reply_address": reply_address})
-            )
+            self.known.address = self.known.address.model_copy(update={"reply_address": reply_address})
+            self.changes.changed_addresses.append(self.known.address)
         return contact_id
 
     def _add_contact(self, contact_id: int) -> None:
@@ -238,7 +240,7 @@ class Arrival:
         A late START that was written before the opt-out takes nothing back.
         """
         opted_out = intent is OptOutIntent.STOP
-        address = self.changes.addresses[-1] if self.changes.addresses else self.known.address
+        address = self.known.address
         assert address is not None
         is_outdated = not opted_out and (address.opted_out_at or self.written_at) > self.written_at
         if is_outdated or not address.is_changed_by(intent):
@@ -255,7 +257,10 @@ class Arrival:
                 "opt_out_evidence": evidence if opted_out else None,
             }
         )
-        self.changes.addresses = [changed]
+        if self.changes.addresses:
+            self.changes.addresses = [changed]
+        else:
+            self.changes.changed_addresses = [changed]
         self.changes.consents.append(
             NewConsent(
                 address.contact_id,

@@ -107,9 +107,7 @@ class InboundService:
             for arrival in new:
                 arrival.decide()
             if new:
-                files = await repository.store(
-                    [(arrival.owner.owner_id, arrival.changes) for arrival in new], now=now
-                )
+                files = await repository.store([arrival.changes for arrival in new], now=now)
                 await self._enqueue(connection, files)
                 await self._ask_customers(connection, new)
         return [_receipt(arrival) if arrival else None for arrival in arrivals]

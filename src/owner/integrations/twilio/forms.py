@@ -23,6 +23,9 @@ _MAXIMUM_SID: Final = 64  # real ones have 34 characters; an index can't hold a 
 _MAXIMUM_ADDRESS: Final = 255
 _MAXIMUM_ERROR_CODE: Final = 2**31 - 1
 _BODY: Final = "Body"
+_NEXT: Final = "\x1e"  # stands for &, and the other for =, which escapes may be as well
+_IS: Final = "\x1f"
+_CONFUSING: Final = re.compile(rb"[\x1e\x1f\r\n]|%1[EF]", re.IGNORECASE)
 _MEDIA_URL: Final = re.compile(r"MediaUrl([0-9]{1,4})")
 _UNKNOWN_TYPE: Final = "application/octet-stream"
 
@@ -73,12 +76,17 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
     """
     if body.count(b"&") >= MAXIMUM_FIELDS:
         raise InvalidInput(f"The form has more than {MAXIMUM_FIELDS} fields.")
-    pairs = []
-    for field in body.replace(b"+", b" ").decode("latin-1").split("&"):  # a character for each byte
-        if field:
-            name, _, value = field.partition("=")
-            pairs.append((_unquote(name), _unquote(value)))
-    return pairs
+    spaced = body.replace(b"+", b" ")
+    fields = _decoded_at_once(spaced)
+    if fields is not None:
+        return [
+            (name, value.replace(_IS, "="))
+            for name, _, value in [field.partition(_IS) for field in fields if field]
+        ]
+    return [
+        (_decoded(name), _decoded(value))
+        for name, _, value in [field.partition(b"=") for field in spaced.split(b"&") if field]
+    ]
 
 
 def account_sid(pairs: Pairs) -> str:
@@ -135,17 +143,22 @@ def status_callback(pairs: Pairs, msg_id: int | None) -> StatusCallback:
     )
 
 
-def _unquote(characters: str) -> str:
-    """Percent escapes decoded as quoted-printable, which is the same with another sign and done in C.
+def _decoded_at_once(form: bytes) -> list[str] | None:
+    """The fields of a form, each with `_IS` between name and value; None where that can't be told apart.
 
-    The two differ in broken escapes, where the length gives it away, and at bare line breaks.
+    Percent escapes are read as quoted-printable, which is the same with another sign and done in C. The two differ
+    in broken escapes, where the length gives it away, and at bare line breaks.
     """
-    if characters.isascii() and "%" not in characters:
-        return characters
-    text = characters.encode("latin-1")
-    raw = a2b_qp(text.replace(b"=", b"=3D").replace(b"%", b"="))
-    is_same = len(raw) == len(text) - 2 * text.count(b"%") and b"\n" not in text and b"\r" not in text
-    return (raw if is_same else unquote_to_bytes(text)).decode("utf-8", "replace")
+    if _CONFUSING.search(form):
+        return None
+    marked = form.replace(b"=", _IS.encode()).replace(b"&", _NEXT.encode())
+    raw = a2b_qp(marked.replace(b"%", b"="))
+    is_whole = len(raw) == len(marked) - 2 * marked.count(b"%")
+    return raw.decode("utf-8", "replace").split(_NEXT) if is_whole else None
+
+
+def _decoded(characters: bytes) -> str:
+    return unquote_to_bytes(characters).decode("utf-8", "replace")
 
 
 def _storable(pairs: Pairs) -> tuple[Pairs, bool]:
