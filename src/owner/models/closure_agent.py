@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import Final, NamedTuple
 
 from owner.models.closure_phrases import lexicon, longest
-from owner.models.closure_sections import EVIDENCE, NEUTRAL, Section
+from owner.models.closure_sections import CLOSES_KINDLY, EVIDENCE, NEUTRAL, Section
 from owner.models.closure_text import Clause, clauses_of, words_of
 
 _READ_AT_MOST: Final = 600  # characters from the end; what counts is asked there
@@ -38,6 +38,14 @@ _QUESTIONS: Final = frozenset({*_ABOUT_THE_END, Section.ASKS_ITEMS, Section.WANT
 _OFFERS: Final = frozenset({Section.ASKS_MORE, Section.ASKS_ALL, Section.ASKS_OTHER})
 _ASKS_WHAT_IS_LEFT: Final = frozenset({Section.ASKS_MORE, Section.ASKS_ALL})
 _WISHES: Final = frozenset({Section.WISHES_WELL, Section.SAYS_GOODBYE})
+_ACTS_OF_THE_END: Final = _WISHES | {
+    *_ABOUT_THE_END,
+    Section.ASKS_OTHER,
+    Section.AT_YOUR_SERVICE,
+    Section.SETTLED,
+}
+_COURTESIES: Final = NEUTRAL | CLOSES_KINDLY | {Section.SAME_TO_YOU, Section.GREETING, Section.YES}
+_SHORT_FAREWELL: Final = 2  # words; longer ones say themselves what they are
 _BEGINS_ANOTHER: Final = frozenset({Section.ASKS_MORE, Section.ASKS_OTHER})
 _SIGNS_OF_THE_END: Final = frozenset(
     {Section.SETTLED, Section.WISHES_WELL, Section.SAYS_GOODBYE, Section.AT_YOUR_SERVICE}
@@ -83,6 +91,7 @@ def read_agent(text: str) -> AgentTurn:
         for section, words in _acts(clause)
         if not (section is Section.ASKS_ALL and not _is_asked(clauses, position))
         and not (words in _GREETS_OR_LEAVES and _goes_on_after(clauses, position))
+        and not (section is Section.SAYS_GOODBYE and _has_more_to_say(clauses, position))
     ]
     asked = [clause.sentence for clause in clauses if clause.is_asked]
     since = _start_of_last_question(asked)
@@ -128,8 +137,20 @@ def _goes_on_after(clauses: list[Clause], position: int) -> bool:
     return any(after.is_asked or _says_more_than_a_name(after.words) for after in following)
 
 
-def _says_more_than_a_name(words: list[str]) -> bool:
-    told = [item.section for item in lexicon().items(words) if item.section not in NEUTRAL]
+def _has_more_to_say(clauses: list[Clause], position: int) -> bool:
+    """No farewell yet: "Thank you for your patience. I am checking it now."."""
+    return not all(clause.is_asked or _is_about_the_end(clause) for clause in clauses[position + 1 :])
+
+
+def _is_about_the_end(clause: Clause) -> bool:
+    acts = {section for section, _ in _acts(clause)}
+    if not acts.isdisjoint(_ACTS_OF_THE_END):
+        return True
+    return not _says_more_than_a_name(clause.words, besides=_COURTESIES)
+
+
+def _says_more_than_a_name(words: list[str], *, besides: frozenset[Section] = NEUTRAL) -> bool:
+    told = [item.section for item in lexicon().items(words) if item.section not in besides]
     return told not in ([], [Section.LEFT_OVER])
 
 
@@ -185,7 +206,7 @@ def _found(words: list[str]) -> Iterator[tuple[Section, str]]:
 
 
 def _is_meant(section: Section, words: list[str], start: int, end: int) -> bool:
-    if section is Section.SAYS_GOODBYE and words[start] in _UNTIL:
+    if section is Section.SAYS_GOODBYE and (words[start] in _UNTIL or end - start <= _SHORT_FAREWELL):
         around = lexicon().items(words[:start]) + lexicon().items(words[end:])
         return all(item.section in NEUTRAL | EVIDENCE for item in around)
     if section is Section.ASKS_ALL:  # "is everything right with the order?" asks about the order
