@@ -50,6 +50,8 @@ _BEGINS_ANOTHER: Final = frozenset({Section.ASKS_MORE, Section.ASKS_OTHER})
 _SIGNS_OF_THE_END: Final = frozenset(
     {Section.SETTLED, Section.WISHES_WELL, Section.SAYS_GOODBYE, Section.AT_YOUR_SERVICE}
 )
+# "Thanks for contacting us, somebody will be with you shortly": nothing ends before that is done.
+_ENDINGS: Final = _SIGNS_OF_THE_END | {Section.ASKS_MORE, Section.ASKS_ALL, Section.ASKS_OTHER}
 
 
 class AgentTurn(NamedTuple):
@@ -85,7 +87,7 @@ SILENT: Final = AgentTurn({}, is_question=False)
 def read_agent(text: str) -> AgentTurn:
     """What an agent message asks and does, judged by its last question and what follows it."""
     clauses = _clauses_of_the_end(text)
-    found = [
+    said = [
         (section, words, clause.sentence)
         for position, clause in enumerate(clauses)
         for section, words in _acts(clause)
@@ -93,6 +95,8 @@ def read_agent(text: str) -> AgentTurn:
         and not (words in _GREETS_OR_LEAVES and _goes_on_after(clauses, position))
         and not (section is Section.SAYS_GOODBYE and _has_more_to_say(clauses, position))
     ]
+    at_work = max((sentence for section, _, sentence in said if section is Section.WORKS_ON_IT), default=-1)
+    found = [act for act in said if act[0] not in _ENDINGS or act[2] > at_work]
     asked = [clause.sentence for clause in clauses if clause.is_asked]
     since = _start_of_last_question(asked)
     acts = {section: words for section, words, sentence in found if sentence >= since}

@@ -53,6 +53,7 @@ class Section(StrEnum):
     PICTURE = "picture"  # an emoji of no list
 
     WANTS_TO_KNOW = "agent: wants to know"
+    WORKS_ON_IT = "agent: at work"
     ASKS_TO_CLOSE = "agent: may i close"
     ASKS_ITEMS = "agent: more items"
     FILLS_ORDER = "agent: fills an order"
