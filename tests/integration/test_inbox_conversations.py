@@ -64,7 +64,7 @@ async def test_what_happened_stands_where_it_happened_with_names_and_evidence(
         "The customer opened the conversation",
         "Quero encerrar",
         "The detector closed it",
-        "Score 1",
+        "Certainty: 1",
         "Asks to close",
     ]
     assert sorted(order, key=closed.index) == order

@@ -12,6 +12,7 @@ from owner.api.twilio_accounts import AccountId
 from owner.inbox.forms import Form, Sent
 from owner.inbox.routing import PageRoute, Person
 from owner.inbox.settings.sections import PAGE, Cursor, SettingsPage, saved, show_settings
+from owner.inbox.settings.twilio_findings import in_words
 from owner.inbox.visit import Signed
 from owner.models.permissions import Permission
 from owner.models.twilio_account import (
@@ -44,6 +45,7 @@ class AccountPage(SettingsPage):
     account: TwilioAccountResponse
     token: Form = field(default_factory=Form)
     found: AccountVerification | None = None
+    in_words: ClassVar = staticmethod(in_words)
 
 
 @router.get("", **needs(Permission.SETTINGS_READ))
