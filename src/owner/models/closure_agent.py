@@ -95,9 +95,8 @@ def read_agent(text: str) -> AgentTurn:
         and not (words in _GREETS_OR_LEAVES and _goes_on_after(clauses, position))
         and not (section is Section.SAYS_GOODBYE and _has_more_to_say(clauses, position))
     ]
-    at_work = max((sentence for section, _, sentence in said if section is Section.WORKS_ON_IT), default=-1)
-    found = [act for act in said if act[0] not in _ENDINGS or act[2] > at_work]
     asked = [clause.sentence for clause in clauses if clause.is_asked]
+    found = _without_early_endings(said, asked)
     since = _start_of_last_question(asked)
     acts = {section: words for section, words, sentence in found if sentence >= since}
     if not _ASKS_WHAT_IS_LEFT.isdisjoint(acts) and _fills_an_order(clauses, found):
@@ -114,6 +113,16 @@ def read_agent(text: str) -> AgentTurn:
     if Section.ASKS_TO_CLOSE in acts and _names_a_deal(clauses):
         del acts[Section.ASKS_TO_CLOSE]
     return AgentTurn(acts, is_question=bool(asked) or not _QUESTIONS.isdisjoint(acts), text=text)
+
+
+def _without_early_endings(
+    said: list[tuple[Section, str, int]], asked: list[int]
+) -> list[tuple[Section, str, int]]:
+    """Without what is said up to the sentence after "let me check"; only a question right behind it counts."""
+    at_work = max((sentence for section, _, sentence in said if section is Section.WORKS_ON_IT), default=None)
+    if at_work is None:
+        return said
+    return [act for act in said if act[0] not in _ENDINGS or act[2] > at_work + (act[2] not in asked)]
 
 
 def _clauses_of_the_end(text: str) -> list[Clause]:
