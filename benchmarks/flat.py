@@ -3,8 +3,9 @@
 `python benchmarks/flat.py [--messages 10000000] [--calls 20] [--home FOLDER] [--only WORD]`. Both databases are on one
 embedded Postgres, filled by `flat_data.py`; `--home` keeps them for the next run, and needs some 25 GB at ten million.
 Each call goes through the use case and the role that row level security binds, for the owner who has most and for the
-one in the middle, now in the one database, now in the other. The ratio of the medians is what counts. `flat_levels.py` gives
-the small database what a page of each list takes; where they still differ the table says how many rows each had.
+one in the middle, now in the one database, now in the other. The ratio of the medians is what counts; beside it is the
+ratio of the fastest tenths, on which other work on the machine weighs least. `flat_levels.py` gives the small database
+what a page of each list takes; where they still differ the table says how many rows each had.
 """
 
 import argparse
@@ -50,6 +51,15 @@ class Row:
     @property
     def ratio(self) -> float:
         return statistics.median(self.large) / statistics.median(self.small)
+
+    @property
+    def undisturbed(self) -> float:
+        """The same of the fastest tenths."""
+        return _fastest_tenth(self.large) / _fastest_tenth(self.small)
+
+
+def _fastest_tenth(took: Sequence[float]) -> float:
+    return statistics.median(sorted(took)[: max(1, len(took) // 10)])
 
 
 def main() -> None:
@@ -130,7 +140,7 @@ async def _compare(case: Case, owner: str, pair: Sequence[Place], *, calls: int)
 
 
 def show(rows: Sequence[Row], wanted: argparse.Namespace) -> None:
-    table = Table("", "owner", f"{SMALL:,}: p50 ms", f"{wanted.messages:,}: p50 ms", "ratio", "")
+    table = Table("", "owner", f"{SMALL:,}: p50 ms", f"{wanted.messages:,}: p50 ms", "ratio", "fastest", "")
     for row in rows:
         few, many = row.returned
         notes = [f"> {GOAL}"] if row.ratio > GOAL else []
@@ -141,14 +151,18 @@ def show(rows: Sequence[Row], wanted: argparse.Namespace) -> None:
             f"{statistics.median(row.small) * MILLISECONDS:.2f}",
             f"{statistics.median(row.large) * MILLISECONDS:.2f}",
             f"{row.ratio:.2f}",
+            f"{row.undisturbed:.2f}",
             ", ".join(notes),
         )
     out.print(table)
-    missed = [row for row in rows if row.ratio > GOAL]
-    out.print(
-        f"{len(rows) - len(missed)} of {len(rows)} cost at most {GOAL} times as much at {wanted.messages:,} messages;"
-        f" the median ratio is {statistics.median(row.ratio for row in rows):.2f}."
-    )
+    for ratios, which in (
+        ([row.ratio for row in rows], ""),
+        ([row.undisturbed for row in rows], ", by the fastest tenth of the calls"),
+    ):
+        out.print(
+            f"{sum(ratio <= GOAL for ratio in ratios)} of {len(rows)} cost at most {GOAL} times as much at"
+            f" {wanted.messages:,} messages{which}; the median ratio is {statistics.median(ratios):.2f}."
+        )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """What is measured at both sizes, and where in each database it is measured."""
 
+import random
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 
 import psycopg
 from flat_data import url_of
+from flat_texts import EACH, texts
 
 from owner.db.embedded import EmbeddedServer
 from owner.models.addresses import Address, parse_address
@@ -29,6 +31,7 @@ from owner.services.reports import Wanted
 
 DUE = 10  # rows that a sweep finds, where it finds any
 _numbers = count(90_000_000)
+_texts = cycle(random.Random(5).sample(texts()[: 2 * EACH], 2 * EACH))  # without goodbyes
 
 
 @dataclass
@@ -256,15 +259,13 @@ def ingest(name: str, customer: Callable[[Place], str]) -> Case:
     return Case(f"ingest: {name}", run)
 
 
-async def receive(
-    place: Place, customer: str, *, content: str = "Oi, queria saber do meu pedido"
-) -> int | None:
-    """A customer writes; the conversation that it went to."""
+async def receive(place: Place, customer: str, *, content: str | None = None) -> int | None:
+    """A customer writes, as a rule what others write; the conversation that it went to."""
     inbound = InboundMessage(
         provider_sid=f"SM{secrets.token_hex(16)}",
         customer=parse_address(customer),
         company=place.our_address,
-        content=content,
+        content=content or next(_texts),  # not always the same, of which kept databases would come to be full
         message_type=MessageType.TEXT,
     )
     receipt = await place.services.inbound.receive(
