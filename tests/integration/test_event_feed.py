@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 
 from conftest import TurnableClock
+from databases import url_of
 from factories import Tenant, make_tenant
 from owner.db.database import Connection
+from owner.db.embedded import EmbeddedServer
 from owner.models.event import SYSTEM, Event, NewEvent
 from owner.repositories.directory import Directory
 from owner.repositories.events import EventRepository
@@ -38,6 +41,14 @@ class KeepingReader:
                 f"{self.name}:{event.event_id}",
             )
         self.batches.append(len(events))
+
+
+@pytest.fixture
+async def admin(server: EmbeddedServer, database_name: str) -> AsyncIterator[Connection]:
+    """The superuser, who may write what the product would not."""
+    connection = await asyncpg.connect(url_of(server, database_name, "postgres"))
+    yield connection
+    await connection.close()
 
 
 def feed_of(services: Services, clock: TurnableClock, *readers: EventReader) -> EventFeedService:
@@ -255,6 +266,55 @@ async def test_a_sweep_finds_the_owners_who_are_behind(
 
     assert globex.owner_id in behind
     assert acme.owner_id not in behind
+
+
+@pytest.mark.parametrize("moment", ["1970-01-15", "2020-01-15", "now", "2100-01-15"])
+async def test_a_sweep_finds_who_is_behind_in_whichever_month_it_is(
+    services: Services, acme: Tenant, clock: TurnableClock, admin: Connection, moment: str
+) -> None:
+    feed = feed_of(services, clock, KeepingReader())
+    await note(services, acme)
+    await feed.sweep()
+    await admin.execute(
+        "INSERT INTO events (owner_id, type, actor_kind, created_at) VALUES ($1, 'message.read', 'SYSTEM', $2::text::timestamptz)",
+        acme.owner_id,
+        moment,
+    )
+    await settled(services.database)
+
+    async with services.database.system() as connection:
+        behind = await Directory(connection).owners_behind(["keeper"])
+
+    assert acme.owner_id in behind
+
+
+async def test_who_has_read_something_of_this_month_is_not_looked_for_in_those_before(
+    services: Services, clock: TurnableClock, admin: Connection
+) -> None:
+    for _ in range(10):
+        await note(services, await make_tenant(services))
+    await feed_of(services, clock, KeepingReader()).sweep()
+    await admin.execute("DELETE FROM events_default")
+    await admin.execute(
+        """
+        INSERT INTO events (owner_id, xid, type, actor_kind, created_at)
+        SELECT owner_id, '3', 'message.read', 'SYSTEM', '2020-01-15' FROM owners
+        """
+    )
+
+    async with services.database.system() as connection:
+        before = await looks_at_default_partition(connection)
+        await Directory(connection).owners_behind(["keeper"])
+        looks = await looks_at_default_partition(connection) - before
+
+    assert looks <= 5
+
+
+async def looks_at_default_partition(connection: Connection) -> int:
+    looks: int = await connection.fetchval(
+        "SELECT idx_scan + seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'events_default'"
+    )
+    return looks
 
 
 async def test_owners_with_new_events_are_found_without_asking_each(

@@ -19,7 +19,7 @@ from owner.models.conversation_query import ConversationQuery, ConversationSort
 from owner.models.enums import MessageOwner
 from owner.models.event import FeedPosition
 from owner.models.message import MessageCreate
-from owner.models.search import MessageSearch
+from owner.models.search import MessageSearch, is_unfinished
 from owner.repositories.conversation_lists import ConversationListRepository, Narrowed, list_statement
 from owner.repositories.events import EventRepository
 from owner.repositories.message_search import MessageSearchRepository
@@ -51,10 +51,10 @@ ANALYZE
 """
 
 
-# The 700 newest say something else than all that were said before.
+# The 3,000 newest say something else than all that were said before.
 SAID_LATELY = """
 INSERT INTO message_search (owner_id, msg_id, conv_id, lexemes)
-    SELECT $1::bigint, $2::bigint - place, place, search_lexemes($1, CASE WHEN place < 700 THEN 'zebra' ELSE 'morcego' END)
+    SELECT $1::bigint, $2::bigint - place, place, search_lexemes($1, CASE WHEN place < 3000 THEN 'zebra' ELSE 'morcego' END)
     FROM generate_series(0, $3::integer - 1) AS place
 """
 
@@ -399,7 +399,7 @@ async def test_the_lookup_of_a_rare_word_reads_the_owners_part_of_the_index_only
         await connection.execute("SET ROLE owner_search")
         plan = json.loads(
             await connection.fetchval(
-                f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.replace('wanted', '$1::tsquery')}", query
+                f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.replace('part', '$1::tsquery')}", query
             )
         )
     finally:
@@ -410,9 +410,10 @@ async def test_the_lookup_of_a_rare_word_reads_the_owners_part_of_the_index_only
     assert scan["Actual Rows"] == 6
 
 
-@pytest.mark.parametrize("said_by", [7_000, 3_000])
+@pytest.mark.parametrize("asked", ["morcego ", "morcego", "morce"])
+@pytest.mark.parametrize("said_by", [9_000, 5_000])
 async def test_what_the_latest_messages_lack_is_found_whether_it_is_common_or_rare(
-    server: EmbeddedServer, grown: str, said_by: int
+    server: EmbeddedServer, grown: str, said_by: int, asked: str
 ) -> None:
     owner_id, newest = 4_711, 10_000_000
     connection = await asyncpg.connect(url_of(server, grown, "postgres"))
@@ -423,7 +424,9 @@ async def test_what_the_latest_messages_lack_is_found_whether_it_is_common_or_ra
         await connection.execute(SAID_LATELY, owner_id, newest, said_by)
         await connection.execute("SELECT set_config('app.owner_id', $1::text, true)", str(owner_id))
         found = await connection.fetch(
-            "SELECT msg_id FROM search_messages(ARRAY['morcego'], false, 9223372036854775807, 30)"
+            "SELECT msg_id FROM search_messages(ARRAY[$1], $2, 9223372036854775807, 30)",
+            asked.strip(),
+            is_unfinished(asked),
         )
         other = await connection.fetch(
             "SELECT msg_id FROM search_messages(ARRAY['coruja'], false, 9223372036854775807, 30)"
@@ -432,8 +435,31 @@ async def test_what_the_latest_messages_lack_is_found_whether_it_is_common_or_ra
         await transaction.rollback()
         await connection.close()
 
-    assert [row["msg_id"] for row in found] == [newest - 700 - place for place in range(30)]
+    assert [row["msg_id"] for row in found] == [newest - 3000 - place for place in range(30)]
     assert other == []
+
+
+async def test_the_index_is_not_asked_for_a_word_that_a_second_look_meets(
+    server: EmbeddedServer, grown: str
+) -> None:
+    connection = await asyncpg.connect(url_of(server, grown, "postgres"))
+    asked = "SELECT pg_stat_get_xact_numscans('idx_message_search_lexemes'::regclass)"
+    found: list[int] = []
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute(SAID_LATELY, 4_711, 10_000_000, 9_000)
+        await connection.execute("SET LOCAL app.owner_id = '4711'")
+        for before_id in (10_000_000 - 1000, 10_000_000):
+            before = await connection.fetchval(asked)
+            await connection.fetch(f"SELECT FROM search_messages(ARRAY['morcego'], false, {before_id}, 30)")
+            found.append(await connection.fetchval(asked) - before)
+    finally:
+        await transaction.rollback()
+        await connection.close()
+
+    assert found == [0, 1]
 
 
 async def test_what_is_not_indexed_yet_is_looked_for_among_the_latest_messages_only(big: Database) -> None:

@@ -4,7 +4,7 @@ from owner.db.revision import run_sql
 
 revision = "0025"
 down_revision = "0024"
-serves = "0024"
+serves = "0021"
 
 
 def upgrade() -> None:
