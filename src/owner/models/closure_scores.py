@@ -176,7 +176,7 @@ def _worth_of_leaving(item: Item, case: Case) -> float:
 def _is_in_doubt(item: Item, case: Case) -> bool:
     if item.is_corrected and item.section in COMMANDS:
         return True
-    if item.words == _WAVE and not case.has_spoken:
+    if item.words == _WAVE and (case.reading.says_hello or not case.has_spoken):
         return True
     if item.section is Section.UNTIL_DAY and not (case.is_offered or _is_kind(case)):
         return True
