@@ -33,8 +33,10 @@ _ASKS_IF_MORE_FOLLOWS: Final = frozenset({"need", "preciso"})
 _OF_A_SENTENCE_BEFORE: Final = frozenset({"que"})  # opens a question, or goes on after a comma
 _WILL: Final = frozenset(words_of("will shall"))  # "I will try that one" orders nothing
 _ONLY_AT_THE_BEGINNING: Final = frozenset({"yet"})  # "yet I wonder", but not "I am not ready yet"
+_CONDITIONS: Final = frozenset({"if"})  # "if that is all, I'd like to pay"
 _FIRST_PERSON: Final = frozenset({"i", "we", "id", "im", "ill", "il", "eu", "yo"})
 _PRONOUNS: Final = frozenset({"me", "te", "se"})  # "no sé" at the end tells nothing, unlike "no quiero"
+_FOR_ONESELF: Final = _FIRST_PERSON | {"me", "us", "my", "our"}
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
 _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the thanks are for
@@ -104,7 +106,8 @@ class _ClauseReader:
         self.next_items: list[Item | None] | None = None
         self.is_negated = False
         self.has_open = False
-        self.is_deferral = (_puts_off(items) or self._adds_to_a_decline()) and LOUD.isdisjoint(
+        self.puts_off = _puts_off(items)
+        self.is_deferral = (self.puts_off or self._adds_to_a_decline()) and LOUD.isdisjoint(
             [item.section for item in items]
         )
 
@@ -171,6 +174,7 @@ class _ClauseReader:
             reading.vetoes.append(item)
         elif role is _Role.OPEN and self.is_deferral:
             reading.deferred.append(item)
+            reading.puts_off = reading.puts_off or self.puts_off
         elif role is _Role.OPEN:
             self.has_open = True
             reading.left_over.append(item)
@@ -232,6 +236,8 @@ class _ClauseReader:
             return _Role.OPEN
         following = self._following(position)
         harmless = CLOSES_KINDLY | {Section.NO, Section.DONE, Section.GOODBYE_OR_VERB}
+        if item.words in _CONDITIONS:
+            harmless -= {Section.DONE}
         return _Role.NEUTRAL if following is not None and following.section in harmless else _Role.VETO
 
     def goodbye_or_verb(self, item: Item, position: int) -> _Role:
@@ -255,15 +261,18 @@ class _ClauseReader:
             return self._absorb(_LONGEST_TAIL, until=ENDS_A_TAIL)
         negated = self.previous in (Section.NO, Section.NEGATION)
         if negated and item.words.partition(" ")[0] not in _FIRST_PERSON:
-            self.is_deferral = True
+            self.is_deferral = self.puts_off = True
             return _Role.OPEN
         return _Role.VETO
 
     def imperative(self, _item: Item, position: int) -> _Role:
+        """Asks at the beginning ("get me the number"), unless it is put off ("book it myself later")."""
         if position > 0 and not _WILL.isdisjoint(self.items[position - 1].words.split()):
             return _Role.OPEN
         begins = self.previous is None or self.previous in PRECEDES_AN_ORDER
-        return _Role.VETO if begins and not self.is_deferral else _Role.OPEN
+        follows = {word for item in self.items[position + 1 :] for word in item.words.split()}
+        is_put_off = self.is_deferral and _FOR_ONESELF.isdisjoint(follows)  # not "book it and I'll pay later"
+        return _Role.VETO if begins and not is_put_off else _Role.OPEN
 
     def after_done(self, item: Item, position: int) -> _Role:
         """Tells no more after "that is all" ("I need"), and asks for something anywhere else."""

@@ -15,6 +15,7 @@ class Reading:
     vetoes: list[Item] = field(default_factory=list)  # keep it open, whatever else is said
     left_over: list[Item] = field(default_factory=list)  # what no list explains
     deferred: list[Item] = field(default_factory=list)  # left over too, but put off: "I'll book it later"
+    puts_off: bool = False  # something is left for later, or to be done alone
     turned_round: list[Item] = field(default_factory=list)  # "não é só isso": or is it "não, é só isso"?
     looks_back: Item | None = None  # "I just needed …": no request where a goodbye follows
     name: Item | None = None  # a word after thanks or goodbye that is read as somebody's name

@@ -316,7 +316,7 @@ def _shape_put_off(case: Case, *, is_strong: bool) -> float:
     if not case.is_more_declined:
         return HARDLY
     is_plain = any(item.section is Section.NO and " " not in item.words for item in case.reading.evidence)
-    return PUT_OFF if case.reading.is_polite or is_plain else DECLINED_ONLY
+    return PUT_OFF if case.reading.is_polite or (is_plain and case.reading.puts_off) else DECLINED_ONLY
 
 
 def _shape_with_name(case: Case, name: str, *, is_strong: bool) -> float:
