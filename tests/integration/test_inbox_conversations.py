@@ -119,7 +119,10 @@ async def test_whatever_the_address_bar_asks_for_is_answered_or_refused(browser:
 
 @pytest.mark.parametrize(
     ("written", "why"),
-    [("ç" * 1601, "Write at most 1,600 characters."), ("  ", "Write something, or attach a file.")],
+    [
+        ("ç" * 1601, "Write at most 1,600 characters."),
+        ("  ", "Write something, or attach a file."),
+    ],
 )
 async def test_what_is_refused_stays_to_be_copied_and_leads_back_without_script(
     services: Services, browser: Browser, acme: Tenant, *, written: str, why: str

@@ -112,6 +112,16 @@ async def test_a_file_goes_to_the_provider_by_an_address_that_shows_it_without_s
             assert refused.status == 404
 
 
+async def test_a_note_takes_no_file_and_says_so(services: Services, browser: Browser, acme: Tenant) -> None:
+    conv_id = await a_customer_writes(services, acme)
+
+    page = await attach(browser, conv_id, "nota.pdf", PDF, kind="note")
+
+    assert page.status == 422
+    assert "A note can't have files." in page.text
+    assert not await rows(services, acme, "SELECT FROM notes")
+
+
 async def test_the_address_of_a_file_ends_after_two_days(
     services: Services, browser: Browser, acme: Tenant, clock: TurnableClock
 ) -> None:
@@ -154,10 +164,10 @@ async def test_a_file_that_the_channel_does_not_take_is_refused_and_nothing_is_s
     assert not await rows(services, acme, "SELECT FROM media")
 
 
-async def attach(browser: Browser, conv_id: int, name: str, content: bytes) -> Seen:
+async def attach(browser: Browser, conv_id: int, name: str, content: bytes, *, kind: str = "message") -> Seen:
     await browser.get(f"/inbox/conversations/{conv_id}")
     form = aiohttp.FormData(
-        {"csrf_token": browser.csrf_token, "content": "", "kind": "message"}, quote_fields=False
+        {"csrf_token": browser.csrf_token, "content": "", "kind": kind}, quote_fields=False
     )
     form.add_field("files", BytesIO(content), filename=name, content_type="application/pdf")
     return await browser.send(f"/inbox/conversations/{conv_id}/messages", form)

@@ -30,6 +30,7 @@ from owner.services.catalog import Services
 from owner.services.conversation_threads import ARRIVED, Thread
 from owner.services.presence import Present
 
+MAKES_ROOM: Final = ("conversation.opened", "conversation.reopened")  # for the message that arrives
 EMOJI: Final = frozenset({"So", "Sk", "Mn", "Cf"})  # pictures, skin colours, and what joins them
 MOST_EMOJI: Final = 12  # characters, of which one picture may have several
 EARLIER: Final = 10  # conversations of the same customer beside the thread
@@ -115,12 +116,13 @@ class ThreadStretch(Page):
         after: list[Entry] = []
         for at, written in groupby(self.thread.events, lambda event: event.created_at):
             events = list(written)
-            place = next((n for n, event in enumerate(events) if event.type == ARRIVED), len(events))
-            message_at = arrived.get(events[place].msg_id or 0, at) if place < len(events) else at
-            before += [Entry(min(at, message_at), event=event) for event in events[:place]]
-            after += [
-                Entry(max(at, message_at), event=event) for event in events[place:] if event.type != ARRIVED
-            ]
+            arrival = next((event for event in events if event.type == ARRIVED), None)
+            message_at = arrived.get(arrival.msg_id or 0, at) if arrival else at
+            for event in events:
+                if arrival is None or event.type in MAKES_ROOM:
+                    before.append(Entry(min(at, message_at), event=event))
+                elif event.type != ARRIVED:
+                    after.append(Entry(max(at, message_at), event=event))
         return before, after
 
     def _hits(self) -> Mapping[int, Hit]:

@@ -110,10 +110,12 @@ async def write(
     files: Annotated[Sequence[UploadFile], File()] = (),
 ) -> Response:
     """To the customer, with files or without, or a note among colleagues."""
-    uploads = await uploads_of(files)
+    uploads, say = await uploads_of(files), request.state.visit.voice.say
     if not (content.strip() or uploads):
-        raise InvalidInput(request.state.visit.voice.say("Write something, or attach a file."))
+        raise InvalidInput(say("Write something, or attach a file."))
     if kind == "note":
+        if uploads:
+            raise InvalidInput(say("A note can't have files. Take them out, or send them to the customer."))
         await services.notes.create(person.caller, conv_id, said(NoteCreate, content=content))
         return await done(request, services, person, conv_id)
     urls = services.attachments.urls_to_come(len(uploads))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from owner.db.database import Connection, Database
@@ -17,6 +17,7 @@ from owner.repositories.conversations import ConversationRepository
 from owner.repositories.media import MediaRepository
 from owner.repositories.messages import MessageRepository
 
+CLOCKS_DIFFER: Final = timedelta(hours=1)  # at most, where somebody looks after them
 MESSAGES: Final = 50  # of one page of a thread
 FARTHEST: Final = 6  # pages that are shown at once to reach what was looked for
 ARRIVED: Final = "message.received"  # tells which events an arrival brought about
@@ -69,7 +70,9 @@ class ConversationThreadService:
         async with self.database.owner(owner_id) as connection:
             conversation = await ConversationRepository(connection).get(conv_id)
             messages, older = await _read(connection, conv_id, before, down_to)
-            since = messages[0].created_at if messages and older else conversation.created_at
+            # What opened it is dated by the database, whose clock may be behind the one that dated the conversation.
+            begun_at = conversation.created_at - CLOCKS_DIFFER
+            since = messages[0].created_at if messages and older else begun_at
             until = await _beginning_of_next(connection, messages) if before else None
             beside = ConversationThreadRepository(connection)
             return Thread(

@@ -42,6 +42,10 @@ function count() {
   said.textContent = words.join(" · ");
   said.classList.toggle("problem", isLong);
 }
+function invite() {
+  const text = field();
+  if (text) text.placeholder = isNote() ? text.dataset.note : text.dataset.message;
+}
 function grow() {
   const text = field();
   if (!text || CSS.supports("field-sizing", "content")) return;
@@ -225,6 +229,7 @@ function refresh() {
   restoreDraft();
   showFiles();
   count();
+  invite();
   grow();
   countDown();
 }
@@ -237,7 +242,10 @@ document.addEventListener("input", (event) => {
   noteTyping();
 });
 document.addEventListener("change", (event) => {
-  if (event.target.name === "kind") count();
+  if (event.target.name === "kind") {
+    count();
+    invite();
+  }
   if (event.target === files()) showFiles();
 });
 let conversation = null;
