@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
+import asyncpg
+
 from owner.db.database import Connection
 from owner.models.conversation import Conversation
 from owner.models.conversation_query import MAXIMUM_PAGE, ConversationQuery, ConversationSort
@@ -48,7 +50,8 @@ class Narrowed(NamedTuple):
     label_ids: Sequence[int] = ()
 
 
-MOST_STRIDES: Final = 5  # of a whole page each
+STRIDE: Final = 5  # pages that are looked at together on a walk
+FARTHEST: Final = 500  # conversations that it goes past
 FEW: Final = 500  # conversations, up to which their ids are quicker than a walk along the list
 EVERYBODY: Final = Narrowed()
 
@@ -83,12 +86,7 @@ class ConversationListRepository:
             InvalidCursor: the cursor is not from a list with this order.
         """
         size = min(query.limit, MAXIMUM_PAGE)
-        place = read_place(query.cursor, query.sort) if query.cursor is not None else None
-        narrowed = await self.narrow(query, among)
-        sql, values = list_statement(query, place=place, size=size + 1, narrowed=narrowed)
-        rows = await self.connection.fetch(sql, *values) if sql else []
-        columns = Conversation.model_fields
-        found = [Conversation.model_validate({name: row[name] for name in columns}) for row in rows]
+        found = [_read(row) for row in await self._fetch(query, size=size + 1, among=among)]
         return page_of(found, size, lambda last: _write_place(last, query.sort))
 
     async def walk(
@@ -96,17 +94,25 @@ class ConversationListRepository:
     ) -> Page[Conversation] | None:
         """One page of those conversations that `keep` keeps; None where they are too seldom to be met on a walk."""
         size = min(query.limit, MAXIMUM_PAGE)
-        cursor, kept = query.cursor, list[Conversation]()
-        for stride in range(1, MOST_STRIDES + 1):
-            stretch = await self.list_page(query.model_copy(update={"limit": MAXIMUM_PAGE, "cursor": cursor}))
-            chosen = await keep([one.conv_id for one in stretch.items])
-            kept += [one for one in stretch.items if one.conv_id in chosen]
-            cursor = stretch.next_cursor
-            if len(kept) > size or cursor is None:
-                return page_of(kept, size, lambda last: _write_place(last, query.sort))
-            if len(kept) * MOST_STRIDES <= size * stride:  # at this rate
-                break
+        stride = min(STRIDE * size, MAXIMUM_PAGE)
+        sort, kept, seen = query.sort, list[Conversation](), 0
+        while len(kept) * FARTHEST > size * seen or not seen:  # at this rate a page is met in time
+            rows = await self._fetch(query, size=stride)
+            chosen = await keep([row["conv_id"] for row in rows])
+            kept += [_read(row) for row in rows if row["conv_id"] in chosen]
+            seen += stride
+            if len(kept) > size or len(rows) < stride:
+                return page_of(kept, size, lambda last: _write_place(last, sort))
+            query = query.model_copy(update={"cursor": _write_place(_read(rows[-1]), sort)})
         return None
+
+    async def _fetch(
+        self, query: ConversationQuery, *, size: int, among: Sequence[int] | None = None
+    ) -> list[asyncpg.Record]:
+        place = read_place(query.cursor, query.sort) if query.cursor is not None else None
+        narrowed = await self.narrow(query, among)
+        sql, values = list_statement(query, place=place, size=size, narrowed=narrowed)
+        return await self.connection.fetch(sql, *values) if sql else []
 
     async def narrow(self, query: ConversationQuery, among: Sequence[int] | None = None) -> Narrowed:
         """Who may be in the list by its labels: a label on few is turned into their ids, one on many is looked up."""
@@ -161,6 +167,10 @@ def list_statement(
     merged = f"urgency, {by}" if query.sort is ConversationSort.PRIORITY else by
     sql = f"{first}SELECT * FROM ({listed}) AS listed ORDER BY {merged} LIMIT {size}" if branches else ""  # nosec B608 # as above
     return sql, statement.values
+
+
+def _read(row: asyncpg.Record) -> Conversation:
+    return Conversation.model_validate({name: row[name] for name in Conversation.model_fields})
 
 
 def _stretches(query: ConversationQuery) -> Iterator[tuple[int, str]]:
