@@ -96,7 +96,7 @@ class ConversationListRepository:
         size = min(query.limit, MAXIMUM_PAGE)
         stride = min(STRIDE * size, MAXIMUM_PAGE)
         sort, kept, seen = query.sort, list[Conversation](), 0
-        while len(kept) * FARTHEST > size * seen or not seen:  # at this rate a page is met in time
+        while len(kept) * FARTHEST >= size * seen:  # at this rate a page is met in time
             rows = await self._fetch(query, size=stride)
             chosen = await keep([row["conv_id"] for row in rows])
             kept += [_read(row) for row in rows if row["conv_id"] in chosen]
