@@ -66,17 +66,16 @@ class Voice:
     def time(self, moment: datetime) -> str:
         return format_time(moment.astimezone(self.time_zone), format="short", locale=self.locale)
 
-    def minute(self, moment: datetime) -> str:
+    def minute(self, moment: datetime, now: datetime | None = None) -> str:
         """With the month as a word: readers of English disagree about which figure is the day."""
+        day = self._day_seen_from(moment, now) if now else self.short_day(self._date(moment))
         both = str(get_datetime_format("medium", locale=self.locale))
-        return both.replace("{0}", self.time(moment)).replace("{1}", self.short_day(self._date(moment)))
+        return both.replace("{0}", self.time(moment)).replace("{1}", day)
 
     def time_or_day(self, moment: datetime, now: datetime) -> str:
         """The time of what was today, the day of what was before."""
-        day, today = self._date(moment), self._date(now)
-        if day == today:
-            return self.time(moment)
-        return format_skeleton("MMMd" if day.year == today.year else "yMMMd", day, locale=self.locale)
+        is_today = self._date(moment) == self._date(now)
+        return self.time(moment) if is_today else self._day_seen_from(moment, now)
 
     def moment(self, moment: datetime) -> str:
         return format_datetime(moment, format="medium", tzinfo=self.time_zone, locale=self.locale)
@@ -94,6 +93,12 @@ class Voice:
 
     def short_day(self, day: date) -> str:
         return format_date(day, format="medium", locale=self.locale)
+
+    def _day_seen_from(self, moment: datetime, now: datetime) -> str:
+        """With its year where it is another one."""
+        day = self._date(moment)
+        is_this_year = day.year == self._date(now).year
+        return format_skeleton("MMMd" if is_this_year else "yMMMd", day, locale=self.locale)
 
     def _date(self, moment: datetime) -> date:
         return moment.astimezone(self.time_zone).date()

@@ -110,12 +110,17 @@ document.addEventListener("htmx:after:request", (event) => {
   menu.open = false;
 });
 
-// Who presses what is then no longer there goes on in the thread, not at the top of the page.
+// Who presses what is then no longer there goes on beside it, not at the top of the page.
 let held = null;
-document.addEventListener("focusin", (event) => { held = event.target; });
-document.addEventListener("htmx:after:swap", () => {
-  if (held && !held.isConnected && document.activeElement === document.body) document.getElementById("thread")?.focus({ preventScroll: true });
+let region = null;
+document.addEventListener("focusin", (event) => {
+  held = event.target;
+  region = held.closest(".list-pane") ? "list" : held.closest("#conversation") ? "thread" : null;
 });
+document.addEventListener("htmx:after:swap", () => requestAnimationFrame(() => {
+  if (!region || held.isConnected && held.checkVisibility()) return;
+  if (document.activeElement === document.body || document.activeElement === held) document.getElementById(region)?.focus({ preventScroll: true });
+}));
 
 // ---- Keys.
 const isTyping = (element) => element.matches("textarea, select, input:not([type=radio], [type=checkbox])");
