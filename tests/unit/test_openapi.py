@@ -5,8 +5,16 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from owner.api.app import create_api
+from owner.models.bulk import BulkRead
+from owner.models.conversation_dtos import ConversationAssign
+from owner.models.entity import DTO
+from owner.models.feature_schemas import AIChatAssistantConfig
+from owner.models.label import LabelCreate
+from owner.models.message import MessageCreate
+from owner.models.owner import ClosureUpdate
 from owner.models.permissions import ROLES, Permission
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -78,3 +86,37 @@ def test_every_permission_of_the_table_opens_something() -> None:
     missing = {permission.value for permission in Permission} - used
     # A finer rule within routes that every agent may call: whose conversations they may give away.
     assert missing == {Permission.CONVERSATIONS_SUPERVISE}
+
+
+@pytest.mark.parametrize("wrong", [True, "1"])
+@pytest.mark.parametrize(
+    ("model", "given"),
+    [
+        (ClosureUpdate, "close_at"),
+        (AIChatAssistantConfig, "temperature"),
+        (AIChatAssistantConfig, "max_tokens"),
+        (ConversationAssign, "assignee_id"),
+        (MessageCreate, "expected_last_msg_id"),
+        (BulkRead, "conv_ids"),
+    ],
+    ids=str,
+)
+def test_a_number_is_neither_text_nor_truth(model: type[DTO], given: str, wrong: object) -> None:
+    usual = {"content": "Oi"} if model is MessageCreate else {"action": "READ"} if model is BulkRead else {}
+
+    for value, is_taken in ((1, True), (wrong, False)):
+        with nullcontext() if is_taken else pytest.raises(ValidationError):
+            model.model_validate({**usual, given: [value] if given == "conv_ids" else value})
+
+
+@pytest.mark.parametrize("name", ["vip", " vip ", "ação 🚚", "\ufeffvip"])
+def test_what_is_white_space_is_the_same_for_who_describes_and_who_reads(name: str) -> None:
+    found = LabelCreate.model_validate({"name": name}).name
+
+    assert found == name.strip()
+
+
+@pytest.mark.parametrize("name", ["", " ", "\x85", "\ufeff", "\x1c", "a\nb", "a\x1bb"])
+def test_what_nobody_can_see_is_no_name(name: str) -> None:
+    with pytest.raises(ValidationError):
+        LabelCreate.model_validate({"name": name})

@@ -125,7 +125,10 @@ async def remove_contact_address(
     caller: Caller,
     *,
     channel: Channel,
-    address: Annotated[str, Query(min_length=1, max_length=255, pattern=_WITHOUT_NUL)],
+    address: Annotated[
+        str,
+        Query(min_length=1, max_length=255, pattern=_WITHOUT_NUL, json_schema_extra={"format": "phone"}),
+    ],
 ) -> ContactResponse:
     """Forget an address of a contact; an opt-out of it is remembered, should it come back."""
     written = f"+{address[1:]}" if address.startswith(" ") else address

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field, StrictInt, StringConstraints, field_validator
 
 from owner.models.access_errors import ApiKeyEnded
-from owner.models.entity import DTO, Entity, Moment
+from owner.models.entity import DTO, STRIPPED, VISIBLE, Entity, Moment
 from owner.models.errors import InvalidInput
 from owner.models.permissions import ALL_SCOPES, SCOPES, Permission, check_scopes, permissions_of_scopes
 from owner.models.secret_token import hash_token, new_token
@@ -14,9 +14,7 @@ from owner.models.secret_token import hash_token, new_token
 API_KEY_PREFIX: Final = "ok_"
 SHOWN: Final = 8  # characters of a key that are stored and shown, so that people can tell keys apart
 _SCOPE_NAMES: Final = sorted({ALL_SCOPES, *SCOPES})
-KeyName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"\S")
-]
+KeyName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=VISIBLE), STRIPPED]
 Scope = Annotated[str, Field(json_schema_extra={"enum": [*_SCOPE_NAMES]})]
 
 

@@ -18,7 +18,7 @@ def _without_doubles(conv_ids: list[int]) -> list[int]:
 
 
 ConvIds = Annotated[
-    list[Annotated[int, Field(ge=1, le=LARGEST_ID)]],
+    list[Annotated[StrictInt, Field(ge=1, le=LARGEST_ID)]],
     Field(min_length=1, max_length=MAXIMUM_BULK, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_without_doubles),
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
-from owner.models.entity import DTO, Entity, Moment, Update, absent
+from owner.models.entity import DTO, VISIBLE, Entity, Moment, Update, absent
 
 VARIABLES: Final = (
     "contact.name",
@@ -18,7 +18,7 @@ VARIABLES: Final = (
 _VARIABLE: Final = re.compile(r"\{\{ {0,3}([a-z_.]{1,40}) {0,3}(?:\|([^{}|]{0,200}))?\}\}")
 
 Shortcut = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Template = Annotated[str, StringConstraints(min_length=1, max_length=1600, pattern=r"\S")]
+Template = Annotated[str, StringConstraints(min_length=1, max_length=1600, pattern=VISIBLE)]
 
 
 def check_template(text: str) -> str:

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from owner.models.addresses import Address
 from owner.models.contact import AddressInput
-from owner.models.entity import DTO, Entity, Moment
+from owner.models.entity import DTO, VISIBLE, Entity, Moment
 from owner.models.enums import ActorKind, Channel, ConsentChange, ConsentSource
 from owner.models.event import Actor
 
@@ -58,7 +58,7 @@ class ConsentResponse(DTO):
     created_at: Moment
 
 
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"\S")]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=VISIBLE)]
 
 
 class OptOutCreate(DTO):

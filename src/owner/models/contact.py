@@ -13,7 +13,7 @@ from pydantic import (
 
 from owner.models.addresses import Address, parse_address, parse_phone_number
 from owner.models.contact_errors import ContactBlocked, ContactErased, ContactMerged
-from owner.models.entity import DTO, Entity, Moment
+from owner.models.entity import DTO, STRIPPED, VISIBLE, Entity, Moment
 from owner.models.enums import Channel, ConsentSource
 from owner.models.errors import InvalidAddress, InvalidInput
 from owner.models.opt_out import OptOutIntent
@@ -26,9 +26,7 @@ _NO_OTHER_KEYS: Final[dict[str, Any]] = {"additionalProperties": False}
 _SAFE_INTEGER: Final = 2**53  # beyond it JSON readers round
 _NUMBERED: Final = frozenset({Channel.SMS, Channel.WHATSAPP})  # the others have ids of many shapes
 
-ContactName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"\S")
-]
+ContactName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=VISIBLE), STRIPPED]
 ContactLanguage = Literal["pt", "en", "es"]
 AttributeKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.\-]{0,63}$")]
 AttributeValue = (

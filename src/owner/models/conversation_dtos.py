@@ -77,7 +77,7 @@ class ConversationAssign(DTO):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"assignee_id": "me"}, {"assignee_id": 7}]})
 
-    assignee_id: Annotated[int, Field(ge=1, le=LARGEST_ID)] | Literal["me"] = Field(
+    assignee_id: Annotated[StrictInt, Field(ge=1, le=LARGEST_ID)] | Literal["me"] = Field(
         default="me", description="A person's id, or `me` for whoever is signed in."
     )
 

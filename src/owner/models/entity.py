@@ -18,6 +18,13 @@ from pydantic import (
 
 T = TypeVar("T")
 DEEPEST: Final = 32  # levels of JSON; what reads and writes it has limits of its own, of which nobody is told
+# Something else than blanks. JSON Schema, Rust and Python differ in what \s is, so what they differ in is named.
+VISIBLE: Final = r"[^\s\x1c-\x1f\x85\ufeff]"
+BLANKS: Final = r"[\s\x85]*"  # at both ends, where they are taken away
+STRIPPED: Final = AfterValidator(
+    str.strip
+)  # only then, so that lengths and patterns are those of what was sent
+CONTROLS: Final = r"\x00-\x1f\x7f-\x9f"  # within brackets
 LARGEST_ID: Final = 2**62  # Postgres takes one bit more, which JSON's numbers can't tell from the next
 
 

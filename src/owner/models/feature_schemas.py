@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field, StrictFloat, StrictInt, ValidationError
 
 from owner.models.entity import DTO
 from owner.models.errors import InvalidInput
@@ -19,17 +19,17 @@ class AIChatAssistantConfig(DTO):
     model: str = Field(
         default="", max_length=200, description="The provider's name of the model, such as gpt-4."
     )
-    temperature: float = Field(default=1.0, ge=0, le=2, description="From sober (0) to inventive (2).")
+    temperature: StrictFloat = Field(default=1.0, ge=0, le=2, description="From sober (0) to inventive (2).")
     instructions: str = Field(
         default="", max_length=20_000, description="What the model is told about itself."
     )
-    max_tokens: int = Field(default=1_024, ge=1, le=1_000_000, description="The longest answer.")
+    max_tokens: StrictInt = Field(default=1_024, ge=1, le=1_000_000, description="The longest answer.")
 
 
 class ClosureNLPConfig(DTO):
     """A learned detector beside the rules."""
 
-    threshold: float = Field(default=0.8, ge=0, le=1, description="How sure it must be to close.")
+    threshold: StrictFloat = Field(default=0.8, ge=0, le=1, description="How sure it must be to close.")
 
 
 @dataclass(frozen=True, slots=True)

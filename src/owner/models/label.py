@@ -1,13 +1,21 @@
 """Words that people put on conversations, to find and count them by."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from owner.models.entity import DTO, Entity, Moment, Update, absent
+from owner.models.entity import BLANKS, CONTROLS, DTO, STRIPPED, Entity, Moment, Update, absent
 
+_OF_ONE_LINE: Final = rf"[^{CONTROLS}\u2028\u2029]*"
+_LETTER: Final = rf"[^\s{CONTROLS}\ufeff]"
 LabelName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=r"^\S(.*\S)?$")
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=50,
+        pattern=rf"^{BLANKS}{_OF_ONE_LINE}{_LETTER}{_OF_ONE_LINE}{BLANKS}$",
+    ),
+    STRIPPED,
 ]
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$")]
 

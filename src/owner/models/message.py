@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, HttpUrl, StrictInt, TypeAdapter, field_validator, model_validator
 
@@ -166,7 +166,9 @@ class MessageCreate(DTO):
     )
 
     content: str | None = Field(default=None, max_length=MAXIMUM_LENGTH, examples=["Olá! Como posso ajudar?"])
-    media_urls: list[str] = Field(default_factory=list, max_length=MAXIMUM_MEDIA)
+    media_urls: list[Annotated[str, Field(json_schema_extra={"format": "uri"})]] = Field(
+        default_factory=list, max_length=MAXIMUM_MEDIA
+    )
     content_sid: str | None = Field(default=None, pattern=r"^HX[0-9a-fA-F]{32}$")
     content_variables: dict[str, str] | None = Field(default=None, max_length=MAXIMUM_VARIABLES)
     canned_reply_id: StrictInt | None = Field(
@@ -178,7 +180,7 @@ class MessageCreate(DTO):
         "An AI may write while the conversation's handler is BOT.",
         json_schema_extra={"enum": [*WRITERS, None]},
     )
-    expected_last_msg_id: int | None = Field(
+    expected_last_msg_id: StrictInt | None = Field(
         default=None,
         ge=1,
         le=LARGEST_ID,

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import ConfigDict, StringConstraints
 
-from owner.models.entity import DTO, Entity, Moment
+from owner.models.entity import DTO, VISIBLE, Entity, Moment
 from owner.models.enums import ActorKind
 from owner.models.event import Actor
 
-NoteText = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=r"\S")]
+NoteText = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=VISIBLE)]
 
 
 class Note(Entity):

@@ -5,29 +5,36 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StringConstraints,
+    field_validator,
+)
 
 from owner.models.closure_keywords import ClosureKeywords, check_keywords, is_reserved
 from owner.models.duration import GraceDuration, LimitDuration, ShownDuration
-from owner.models.entity import DTO, Entity, Moment, Update, absent
+from owner.models.entity import BLANKS, CONTROLS, DTO, STRIPPED, VISIBLE, Entity, Moment, Update, absent
 from owner.models.errors import InvalidInput
 from owner.models.message import MAXIMUM_LENGTH
 
 MAXIMUM_PHRASES: Final = 200
 MAXIMUM_OPT_OUT_WORDS: Final = 50
-_VISIBLE: Final = r"\S"  # something else than blanks
-
-OwnerName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_VISIBLE)
-]
+_OF_EMAIL: Final = rf"[^@\s{CONTROLS}\ufeff]+"
+OwnerName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=VISIBLE), STRIPPED]
 Email = Annotated[
-    str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    str,
+    StringConstraints(to_lower=True, max_length=254, pattern=rf"^{BLANKS}{_OF_EMAIL}@{_OF_EMAIL}{BLANKS}$"),
+    STRIPPED,
 ]
-Phrase = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_VISIBLE)]
+Phrase = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=VISIBLE)]
 OptOutWord = Annotated[
     str, StringConstraints(max_length=40, pattern=r"^[A-Za-zÀ-ÖØ-öø-ÿ0-9]+(-[A-Za-zÀ-ÖØ-öø-ÿ0-9]+)*$")
 ]
-SentText = Annotated[str, StringConstraints(min_length=1, max_length=MAXIMUM_LENGTH, pattern=_VISIBLE)]
+SentText = Annotated[str, StringConstraints(min_length=1, max_length=MAXIMUM_LENGTH, pattern=VISIBLE)]
 ContentSid = Annotated[str, StringConstraints(pattern=r"^HX[0-9a-fA-F]{32}$")]
 Language = Literal["pt", "en", "es"]
 
@@ -151,13 +158,13 @@ class OwnerCreate(DTO):
 class ClosureUpdate(Update):
     """What may change about the detector."""
 
-    confirm_at: float = Field(
+    confirm_at: StrictFloat = Field(
         default_factory=absent,
         ge=0,
         le=1,
         description="From here on the customer may be asked; at most `close_at`.",
     )
-    close_at: float = Field(default_factory=absent, ge=0, le=1, description="From here on it closes.")
+    close_at: StrictFloat = Field(default_factory=absent, ge=0, le=1, description="From here on it closes.")
     ask: StrictBool = Field(default_factory=absent, description="Between the two, ask the customer.")
     shadow: StrictBool = Field(default_factory=absent, description="Decide and record, do nothing.")
     keywords: list[Phrase] = Field(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictInt
 
 from owner.models.entity import DTO, Entity, Moment
 from owner.models.owner import Email
@@ -65,7 +65,7 @@ class SessionCreate(DTO):
     totp_code: Annotated[str | None, Field(max_length=40, repr=False)] = Field(
         default=None, description="Six digits of the authenticator, or a recovery code, where one is needed."
     )
-    owner_id: int | None = Field(
+    owner_id: StrictInt | None = Field(
         default=None,
         ge=1,
         le=2**53 - 1,  # what JSON numbers hold exactly everywhere; ids start at 1
