@@ -100,7 +100,8 @@ class Connections:
         """Wait for those who still use a connection, but not for long."""
         await self.pulse.aclose()
         try:
-            await asyncio.wait_for(self.pool.close(), _ENDS_WITHIN)
+            async with asyncio.timeout(_ENDS_WITHIN):
+                await self.pool.close()
         except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             self.pool.terminate()
 

@@ -10,6 +10,7 @@ import asyncpg
 
 from owner.db.pulse import Pulse
 from owner.logs import get_logger
+from owner.waiting import is_set_within
 
 log = get_logger(__name__)
 
@@ -163,9 +164,7 @@ class Notices:
         self._relays[channel](str(payload))
 
     async def _send_unsent(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        try:
-            await asyncio.wait_for(self._has_work.wait(), STILL_THERE)
-        except TimeoutError:
+        if not await is_set_within(self._has_work, STILL_THERE):
             async with self._turn:
                 await connection.execute("SELECT")
         self._has_work.clear()
@@ -223,12 +222,11 @@ async def hears_itself(url: str) -> bool:
         try:
             await connection.add_listener(f"{CHANNEL}_test", lambda *_: heard.set())
             await connection.execute(f"SELECT pg_notify('{CHANNEL}_test', '')")
-            await asyncio.wait_for(heard.wait(), 2.0)
+            return await is_set_within(heard, 2.0)
         finally:
             connection.terminate()
     except _UNREACHABLE:
         return False
-    return True
 
 
 async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":

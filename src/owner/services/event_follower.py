@@ -1,7 +1,6 @@
 """Keeps a worker's readers at the heels of what happens: woken by notices, and by a look of its own each second."""
 
 import asyncio
-import contextlib
 from collections.abc import Collection
 from time import monotonic
 from typing import Final
@@ -12,6 +11,7 @@ from owner.models.errors import DatabaseUnavailable
 from owner.repositories.directory import Directory
 from owner.repositories.events import EventRepository
 from owner.services.event_feed import EventFeedService, Progress
+from owner.waiting import is_set_within
 
 log = get_logger(__name__)
 
@@ -103,12 +103,10 @@ class EventFollower:
         self._next_look = monotonic() + POLL
 
     async def _breathe(self, stop: asyncio.Event, seconds: float) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stop.wait(), min(seconds, POLL))
+        await is_set_within(stop, min(seconds, POLL))
 
     async def _until_due(self, stop: asyncio.Event) -> None:
         self._woken.clear()
         if self._due or stop.is_set():
             return
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), max(0.0, self._next_look - monotonic()))
+        await is_set_within(self._woken, max(0.0, self._next_look - monotonic()))

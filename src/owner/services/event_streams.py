@@ -1,7 +1,6 @@
 """One hub per process: what is new of an owner is read once and handed to all who listen."""
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from owner.models.outage_errors import TooManyStreams
 from owner.repositories.event_pages import shown
 from owner.repositories.events import EventRepository
 from owner.services.event_follower import NewEvents
+from owner.waiting import is_set_within
 
 log = get_logger(__name__)
 
@@ -170,8 +170,7 @@ class EventStreamService:
                     log.warning("streams_wait", problem=type(problem).__name__)
                 self._woken.clear()
                 patience = max(0.0, next_look - asyncio.get_running_loop().time())
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), patience)
+                await is_set_within(self._woken, patience)
 
     async def _read_due(self) -> None:
         due, self._due = self._due, set()
@@ -244,8 +243,7 @@ class Listener:
         """What came next of the wanted events; nothing where nothing came in `patience` seconds."""
         if not self._is_behind and not self._waiting and not self.is_ended:
             self._woken.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), patience)
+            await is_set_within(self._woken, patience)
         events = await self._catch_up() if self._is_behind else self._take()
         fresh = [event for event in events if event.position > self.position]
         if fresh:

@@ -12,6 +12,7 @@ from owner.repositories.directory import Directory, Key
 from owner.services.deliveries import DeliveryService
 from owner.services.lanes import Lanes
 from owner.services.ports import Clock
+from owner.waiting import is_set_within
 
 log = get_logger(__name__)
 
@@ -79,11 +80,8 @@ class MessageCourier:
 
     async def _rest(self, pause: float) -> None:
         await asyncio.sleep(min(pause, POLL))
-        try:
-            await asyncio.wait_for(self._news.wait(), POLL)
-        except TimeoutError:
-            return
-        self._news.clear()
+        if await is_set_within(self._news, POLL):
+            self._news.clear()
 
     async def _deliver(self, key: Key) -> None:
         if key in self._booked:  # it was offered again while it booked

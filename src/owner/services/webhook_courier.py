@@ -26,6 +26,7 @@ from owner.repositories.webhook_deliveries import WebhookDeliveryRepository
 from owner.repositories.webhook_endpoints import WebhookEndpointRepository
 from owner.services.ports import Clock, SecretBox, WebhookSender
 from owner.services.webhook_endpoints import note
+from owner.waiting import is_set_within
 
 log = get_logger(__name__)
 
@@ -117,12 +118,9 @@ class WebhookCourier:
         self._news.set()
 
     async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._news.wait(), POLL)
-        except TimeoutError:
-            return
-        self._news.clear()
-        await asyncio.sleep(COMMIT)
+        if await is_set_within(self._news, POLL):
+            self._news.clear()
+            await asyncio.sleep(COMMIT)
 
     def _open_lane(self, key: Key) -> None:
         open_lanes = Counter(self._lanes.values())[key]

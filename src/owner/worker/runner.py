@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from owner.logs import get_logger
 from owner.models.errors import Unavailable
 from owner.services.catalog import Services
+from owner.waiting import is_set_within
 from owner.worker import jobs
 from owner.worker.in_hand import JobsInHand
 from owner.worker.jobs import JOBS, SCHEDULES
@@ -72,7 +73,7 @@ async def _run_jobs(services: Services, stop: asyncio.Event) -> None:
             )
         except Exception as problem:  # noqa: BLE001 - whatever it is, the outbox must not stand still for good
             log.warning("worker_restarts", problem=type(problem).__name__)
-            await _sleep(stop, RESTART_AFTER)
+            await is_set_within(stop, RESTART_AFTER)
         finally:
             watcher.cancel()
 
@@ -107,13 +108,6 @@ async def _wind_up(stop: asyncio.Event, shutdown: asyncio.Event, in_hand: JobsIn
     shutdown.set()
     await asyncio.sleep(GRACE)
     in_hand.give_back()
-
-
-async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 def queue_over(driver: Driver) -> Queries:
