@@ -156,6 +156,8 @@ class Template(Answer):
     variables: list[str]
     examples: dict[str, str]
     buttons: list[str]
+    footer: str | None = None
+    cards: list[dict[str, Any]] = []
 
 
 class WebhookEndpoint(Answer):
