@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import pytest
 
 from factories import Tenant, make_inbound, some_number, some_sid
@@ -18,33 +16,15 @@ from owner.repositories.api_keys import ApiKeyRepository
 from owner.services.catalog import Services
 from owner.services.ports import FetchedMedia
 from reading import conversations_of, rows
-from serving import serving_api
+from visiting import Visit, visiting
 
 PAGE = b"<html><script>alert(1)</script>"
 
 
-@dataclass
-class Api:
-    url: str
-    session: aiohttp.ClientSession
-
-    async def call(
-        self, method: str, path: str, *, key: str | None, json: Any = None, **options: Any
-    ) -> tuple[int, Any]:
-        """Status and body of the answer."""
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        async with self.session.request(
-            method, self.url + path, headers=headers, json=json, **options
-        ) as response:
-            if response.status >= 400:
-                assert response.content_type == "application/problem+json"
-            return response.status, await response.json(content_type=None)
-
-
 @pytest.fixture
-async def api(services: Services) -> AsyncIterator[Api]:
-    async with serving_api(services) as url, aiohttp.ClientSession() as session:
-        yield Api(url, session)
+async def api(services: Services) -> AsyncIterator[Visit]:
+    async with visiting(services) as visit:
+        yield visit
 
 
 async def some_conversation(services: Services, tenant: Tenant, **changes: Any) -> int:
@@ -58,7 +38,7 @@ async def some_conversation(services: Services, tenant: Tenant, **changes: Any) 
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer ok_wrong", "Bearer ", "Basic b2s6b2s=", "Bearer é"])
-async def test_without_a_valid_key_nothing_is_told(api: Api, authorization: str | None) -> None:
+async def test_without_a_valid_key_nothing_is_told(api: Visit, authorization: str | None) -> None:
     headers = {"Authorization": authorization} if authorization else {}
 
     async with api.session.get(f"{api.url}/v1/conversations", headers=headers) as response:
@@ -69,7 +49,7 @@ async def test_without_a_valid_key_nothing_is_told(api: Api, authorization: str 
 
 @pytest.mark.parametrize("column", ["expires_at", "revoked_at"])
 async def test_an_expired_or_revoked_key_is_refused(
-    services: Services, api: Api, acme: Tenant, column: str
+    services: Services, api: Visit, acme: Tenant, column: str
 ) -> None:
     key, now = new_key(), services.inbound.clock.now()
     async with services.database.owner(acme.owner_id) as connection:
@@ -89,7 +69,7 @@ async def test_an_expired_or_revoked_key_is_refused(
     assert (status, problem["code"]) == (401, "unauthenticated")
 
 
-async def test_the_key_of_a_suspended_owner_is_refused(services: Services, api: Api, acme: Tenant) -> None:
+async def test_the_key_of_a_suspended_owner_is_refused(services: Services, api: Visit, acme: Tenant) -> None:
     await rows(services, acme, "UPDATE owners SET suspended_at = now() RETURNING owner_id")
 
     status, _ = await api.call("GET", "/v1/conversations", key=acme.api_key)
@@ -109,7 +89,7 @@ async def test_the_key_of_a_suspended_owner_is_refused(services: Services, api: 
     ],
 )
 async def test_another_owners_conversation_looks_like_one_that_is_not_there(
-    services: Services, api: Api, acme: Tenant, globex: Tenant, *, method: str, path: str, body: Any
+    services: Services, api: Visit, acme: Tenant, globex: Tenant, *, method: str, path: str, body: Any
 ) -> None:
     theirs, missing = await some_conversation(services, acme), 2**62
 
@@ -127,7 +107,7 @@ async def test_another_owners_conversation_looks_like_one_that_is_not_there(
 
 
 async def test_a_conversation_can_be_opened_found_answered_and_closed(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Visit, acme: Tenant
 ) -> None:
     create = {"channel": "SMS", "customer_address": some_number(), "context": {"order": 42}}
 
@@ -157,7 +137,7 @@ async def test_a_conversation_can_be_opened_found_answered_and_closed(
 
 
 async def test_closing_twice_is_a_conflict_that_names_both_states(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Visit, acme: Tenant
 ) -> None:
     path = f"/v1/conversations/{await some_conversation(services, acme)}/close"
     await api.call("POST", path, key=acme.api_key)
@@ -171,7 +151,7 @@ async def test_closing_twice_is_a_conflict_that_names_both_states(
 
 @pytest.mark.parametrize("verb", ["messages", "extend"])
 async def test_what_a_closed_conversation_refuses_is_a_conflict(
-    services: Services, api: Api, acme: Tenant, verb: str
+    services: Services, api: Visit, acme: Tenant, verb: str
 ) -> None:
     path = f"/v1/conversations/{await some_conversation(services, acme)}"
     await api.call("POST", f"{path}/close", key=acme.api_key)
@@ -206,7 +186,7 @@ async def test_what_a_closed_conversation_refuses_is_a_conflict(
     ],
 )
 async def test_a_body_that_can_not_be_meant_is_refused_with_its_field(
-    services: Services, api: Api, acme: Tenant, *, path: str, body: dict[str, Any], field: str | None
+    services: Services, api: Visit, acme: Tenant, *, path: str, body: dict[str, Any], field: str | None
 ) -> None:
     conv_id = await some_conversation(services, acme)
 
@@ -220,7 +200,7 @@ async def test_a_body_that_can_not_be_meant_is_refused_with_its_field(
 
 @pytest.mark.parametrize("raw", [b"{", b"[" * 100_000, b"\xff", b"null", b"[]"])
 async def test_a_body_that_is_no_object_is_a_clear_refusal(
-    services: Services, api: Api, acme: Tenant, raw: bytes
+    services: Services, api: Visit, acme: Tenant, raw: bytes
 ) -> None:
     conv_id = await some_conversation(services, acme)
 
@@ -234,7 +214,7 @@ async def test_a_body_that_is_no_object_is_a_clear_refusal(
 
 
 async def test_lists_are_read_page_by_page_until_nothing_is_left(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Visit, acme: Tenant
 ) -> None:
     made = [await some_conversation(services, acme) for _ in range(5)]
 
@@ -263,7 +243,7 @@ async def test_lists_are_read_page_by_page_until_nothing_is_left(
     ],
 )
 async def test_a_question_that_can_not_be_meant_is_refused(
-    api: Api, acme: Tenant, query: str, expected: tuple[int, str]
+    api: Visit, acme: Tenant, query: str, expected: tuple[int, str]
 ) -> None:
     status, problem = await api.call("GET", f"/v1/conversations?{query}", key=acme.api_key)
 
@@ -271,13 +251,13 @@ async def test_a_question_that_can_not_be_meant_is_refused(
 
 
 @pytest.mark.parametrize("conv_id", ["0", "9" * 30])
-async def test_an_id_that_can_not_be_one_is_refused(api: Api, acme: Tenant, conv_id: str) -> None:
+async def test_an_id_that_can_not_be_one_is_refused(api: Visit, acme: Tenant, conv_id: str) -> None:
     status, problem = await api.call("GET", f"/v1/conversations/{conv_id}", key=acme.api_key)
 
     assert (status, problem["field"]) == (422, "conv_id")
 
 
-async def test_a_word_in_the_place_of_an_id_leads_nowhere(api: Api, acme: Tenant) -> None:
+async def test_a_word_in_the_place_of_an_id_leads_nowhere(api: Visit, acme: Tenant) -> None:
     status, problem = await api.call("GET", "/v1/conversations/abc", key=acme.api_key)
 
     assert (status, problem["code"]) == (404, "not_found")
@@ -287,7 +267,7 @@ async def test_a_word_in_the_place_of_an_id_leads_nowhere(api: Api, acme: Tenant
     ("method", "path", "expected"), [("GET", "/v1/nothing", 404), ("PUT", "/v1/conversations", 405)]
 )
 async def test_what_the_framework_refuses_is_a_problem_too(
-    api: Api, method: str, path: str, expected: int
+    api: Visit, method: str, path: str, expected: int
 ) -> None:
     status, problem = await api.call(method, path, key=None)
 
@@ -295,7 +275,7 @@ async def test_what_the_framework_refuses_is_a_problem_too(
     assert problem["request_id"]
 
 
-async def test_openapi_lists_every_route_with_a_summary(api: Api) -> None:
+async def test_openapi_lists_every_route_with_a_summary(api: Visit) -> None:
     status, document = await api.call("GET", "/openapi.json", key=None)
 
     assert status == 200
@@ -305,7 +285,7 @@ async def test_openapi_lists_every_route_with_a_summary(api: Api) -> None:
     assert len(ids) == len(set(ids))
 
 
-async def test_the_documentation_page_needs_no_internet(api: Api) -> None:
+async def test_the_documentation_page_needs_no_internet(api: Visit) -> None:
     async with api.session.get(f"{api.url}/docs") as response:
         page = await response.text()
     files = [part.split('"')[0] for part in page.replace("src=", "href=").split('href="')[1:]]
@@ -317,7 +297,7 @@ async def test_the_documentation_page_needs_no_internet(api: Api) -> None:
             assert response.status == 200
 
 
-async def test_health_is_good_without_a_key(api: Api) -> None:
+async def test_health_is_good_without_a_key(api: Visit) -> None:
     status, health = await api.call("GET", "/health", key=None)
 
     assert (status, health["status"], health["database"]) == (200, "ok", "ok")
@@ -325,7 +305,7 @@ async def test_health_is_good_without_a_key(api: Api) -> None:
 
 
 async def test_a_file_is_served_to_its_owner_only_and_nothing_in_it_can_run(
-    services: Services, api: Api, acme: Tenant, globex: Tenant, gateway: FakeGateway
+    services: Services, api: Visit, acme: Tenant, globex: Tenant, gateway: FakeGateway
 ) -> None:
     url = f"https://api.twilio.com/{some_sid('ME')}"
     gateway.media[url] = FetchedMedia(PAGE, "text/html")

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 import pytest
 
 from factories import Tenant, make_inbound, some_number
@@ -14,21 +14,18 @@ from owner.models.event import SYSTEM
 from owner.services.catalog import Services
 from owner.services.inbound import Receipt
 from reading import conversations_of, event_types, messages_of, rows
-from serving import serving_api
+from visiting import Visit, visiting
 
 
-class Api:
-    """Calls as acme's first key."""
+@dataclass
+class Contacts:
+    """The routes of contacts, called with acme's first key."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, key: str) -> None:
-        self.url, self.session, self.key = url, session, key
+    visit: Visit
+    key: str
 
-    async def call(self, method: str, path: str = "", *, json: Any = None, **options: Any) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
-        async with self.session.request(
-            method, f"{self.url}/v1/contacts{path}", json=json, headers=headers, **options
-        ) as response:
-            return response.status, await response.json(content_type=None)
+    async def call(self, method: str, path: str = "", **options: Any) -> tuple[int, Any]:
+        return await self.visit.call(method, f"/v1/contacts{path}", key=self.key, **options)
 
     async def create(self, *numbers: str, **values: Any) -> dict[str, Any]:
         addresses = [{"channel": "SMS", "address": number} for number in numbers]
@@ -44,9 +41,9 @@ class Api:
 
 
 @pytest.fixture
-async def api(services: Services, acme: Tenant) -> AsyncIterator[Api]:
-    async with serving_api(services) as url, aiohttp.ClientSession() as session:
-        yield Api(url, session, acme.api_key)
+async def api(services: Services, acme: Tenant) -> AsyncIterator[Contacts]:
+    async with visiting(services) as visit:
+        yield Contacts(visit, acme.api_key)
 
 
 async def receive(
@@ -59,7 +56,7 @@ async def receive(
     )
 
 
-async def test_a_contact_is_made_known_with_its_addresses_in_one_form(api: Api) -> None:
+async def test_a_contact_is_made_known_with_its_addresses_in_one_form(api: Contacts) -> None:
     number = "+5511987654321"
 
     contact = await api.create(
@@ -78,7 +75,7 @@ async def test_a_contact_is_made_known_with_its_addresses_in_one_form(api: Api) 
 
 
 async def test_a_number_with_and_without_the_ninth_digit_is_one_person(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Contacts, acme: Tenant
 ) -> None:
     contact = await api.create("+55 11 8765-4321".replace(" ", "").replace("-", ""))
 
@@ -95,7 +92,7 @@ async def test_a_number_with_and_without_the_ninth_digit_is_one_person(
 
 
 @pytest.mark.parametrize("channel", ["SMS", "WHATSAPP"])
-async def test_an_address_of_another_contact_is_refused_and_names_it(api: Api, channel: str) -> None:
+async def test_an_address_of_another_contact_is_refused_and_names_it(api: Contacts, channel: str) -> None:
     number = some_number()
     first, second = await api.create(number), await api.create(some_number())
     address = {"channel": channel, "address": number}
@@ -108,7 +105,7 @@ async def test_an_address_of_another_contact_is_refused_and_names_it(api: Api, c
 
 
 async def test_contacts_made_at_once_with_one_number_are_one_contact_and_refusals(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Contacts, acme: Tenant
 ) -> None:
     number = some_number()
     create = {"addresses": [{"channel": "SMS", "address": number}]}
@@ -141,7 +138,7 @@ async def test_contacts_made_at_once_with_one_number_are_one_contact_and_refusal
     ],
 )
 async def test_a_contact_that_can_not_be_meant_is_refused_with_its_field(
-    api: Api, body: dict[str, Any], field: str | None
+    api: Contacts, body: dict[str, Any], field: str | None
 ) -> None:
     status, problem = await api.call("POST", json=body)
 
@@ -149,7 +146,7 @@ async def test_a_contact_that_can_not_be_meant_is_refused_with_its_field(
     assert field is None or problem["field"] == field
 
 
-async def test_a_change_leaves_what_it_does_not_name(services: Services, api: Api, acme: Tenant) -> None:
+async def test_a_change_leaves_what_it_does_not_name(services: Services, api: Contacts, acme: Tenant) -> None:
     contact = await api.create(
         name="Ana", language="pt", attributes={"plan": "gold", "orders": 2, "vip": True}
     )
@@ -181,7 +178,7 @@ async def test_a_change_leaves_what_it_does_not_name(services: Services, api: Ap
     ]
 
 
-async def test_a_change_can_not_bring_more_attributes_than_a_contact_may_have(api: Api) -> None:
+async def test_a_change_can_not_bring_more_attributes_than_a_contact_may_have(api: Contacts) -> None:
     contact = await api.create(attributes={f"a{number}": number for number in range(50)})
 
     status, problem = await api.call("PATCH", f"/{contact['contact_id']}", json={"attributes": {"b": 1}})
@@ -194,7 +191,7 @@ async def test_a_change_can_not_bring_more_attributes_than_a_contact_may_have(ap
 
 
 async def test_contacts_are_found_by_words_numbers_and_attributes_whatever_case_and_accents(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Contacts, acme: Tenant
 ) -> None:
     number = "+5511987654321"
     jose = (
@@ -224,7 +221,7 @@ async def test_contacts_are_found_by_words_numbers_and_attributes_whatever_case_
     assert await api.found(text="erica") == [erica]
 
 
-async def test_a_contact_is_found_by_what_it_is_now_and_not_by_what_it_was(api: Api) -> None:
+async def test_a_contact_is_found_by_what_it_is_now_and_not_by_what_it_was(api: Contacts) -> None:
     contact = await api.create(name="Josefina", attributes={"plan": "golden"})
 
     await api.call("PATCH", f"/{contact['contact_id']}", json={"name": "Maria", "attributes": {"plan": None}})
@@ -234,7 +231,7 @@ async def test_a_contact_is_found_by_what_it_is_now_and_not_by_what_it_was(api: 
     assert await api.found(text="maria") == [contact["contact_id"]]
 
 
-async def test_lists_are_narrowed_and_read_page_by_page(api: Api) -> None:
+async def test_lists_are_narrowed_and_read_page_by_page(api: Contacts) -> None:
     made = [
         (await api.create(some_number(), name=name))["contact_id"]
         for name in ("Bia", "ana", "Ána", "Anabel", "Zé")
@@ -266,14 +263,14 @@ async def test_lists_are_narrowed_and_read_page_by_page(api: Api) -> None:
 @pytest.mark.parametrize(
     "query", ["text=a", "text=%00%00", "name=%00", "address=ana%00", "address=%2B", "blocked=maybe"]
 )
-async def test_a_question_that_can_not_be_meant_is_refused(api: Api, query: str) -> None:
+async def test_a_question_that_can_not_be_meant_is_refused(api: Contacts, query: str) -> None:
     status, _ = await api.call("GET", f"?{query}")
 
     assert status == 422
 
 
 async def test_another_owners_contact_looks_like_one_that_is_not_there(
-    services: Services, api: Api, globex: Tenant
+    services: Services, api: Contacts, globex: Tenant
 ) -> None:
     contact = await api.create(some_number(), name="Ana")
     api.key = globex.api_key
@@ -299,7 +296,7 @@ async def test_another_owners_contact_looks_like_one_that_is_not_there(
 
 
 async def test_an_address_is_added_and_removed_but_not_while_it_has_an_open_conversation(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Contacts, acme: Tenant
 ) -> None:
     first, second = some_number(), some_number()
     contact = await api.create(first)
@@ -320,7 +317,7 @@ async def test_an_address_is_added_and_removed_but_not_while_it_has_an_open_conv
     assert await api.found(text=second) == []
 
 
-async def test_an_opt_out_outlives_its_address(services: Services, api: Api, acme: Tenant) -> None:
+async def test_an_opt_out_outlives_its_address(services: Services, api: Contacts, acme: Tenant) -> None:
     number = some_number()
     await receive(services, acme, number, "STOP")
     [contact_id] = await api.found(address=number)
@@ -337,7 +334,7 @@ async def test_an_opt_out_outlives_its_address(services: Services, api: Api, acm
 
 
 async def test_what_a_blocked_contact_writes_is_kept_and_wakes_nobody(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Contacts, acme: Tenant
 ) -> None:
     number = some_number()
     before = await receive(services, acme, number)
@@ -362,7 +359,7 @@ async def test_what_a_blocked_contact_writes_is_kept_and_wakes_nobody(
 
 
 async def test_the_first_message_of_a_blocked_contact_opens_nothing_that_waits(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Contacts, acme: Tenant
 ) -> None:
     number = some_number()
     contact = await api.create(number)
@@ -379,20 +376,18 @@ async def test_the_first_message_of_a_blocked_contact_opens_nothing_that_waits(
 
 
 async def test_nothing_is_written_to_a_blocked_contact_until_it_is_unblocked(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Contacts, acme: Tenant
 ) -> None:
     number = some_number()
     contact = await api.create(number)
     await api.call("POST", f"/{contact['contact_id']}/block")
     create = {"channel": "SMS", "customer_address": number}
-    headers = {"Authorization": f"Bearer {api.key}"}
 
-    async with api.session.post(f"{api.url}/v1/conversations", json=create, headers=headers) as response:
-        refused = (await response.json(content_type=None))["code"]
+    _, refused = await api.visit.call("POST", "/v1/conversations", key=api.key, json=create)
     await api.call("POST", f"/{contact['contact_id']}/unblock")
     receipt = await receive(services, acme, number)
 
-    assert refused == "contact_blocked"
+    assert refused["code"] == "contact_blocked"
     assert receipt.status is ConversationStatus.PENDING
     types = [
         row["type"]
@@ -404,7 +399,7 @@ async def test_nothing_is_written_to_a_blocked_contact_until_it_is_unblocked(
 
 
 async def test_blocking_while_messages_come_in_leaves_nothing_open(
-    services: Services, api: Api, acme: Tenant
+    services: Services, api: Contacts, acme: Tenant
 ) -> None:
     number = some_number()
     contact = await api.create(number)

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from factories import Tenant
-from integration.test_tenancy import TENANT_TABLES, fill
+from filling import TENANT_TABLES, fill
 from owner.api.app import create_api
 from owner.models.enums import UserRole
 from owner.models.permissions import ROLES, SCOPES, Permission
