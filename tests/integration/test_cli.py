@@ -416,7 +416,11 @@ def test_a_taken_port_is_refused(external: Place) -> None:
         ),
         ({}, "reconcile --since 2999-01-01", "The moment to compare from is yet to come."),
         ({}, "migrate down 99", "There is no revision 99; there are 0001, "),
-        ({}, "tenant create acme --email ana --password long-enough", "--email: "),
+        (
+            {},
+            "tenant create acme --email ana --password long-enough",
+            "--email: This is no e-mail address, such as ana@example.com.",
+        ),
         (
             {},
             f"{' '.join(CONNECT)} --owner 77777 --account-sid AC{'3' * 32} --number +551150284408",

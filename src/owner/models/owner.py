@@ -12,8 +12,12 @@ from pydantic import (
     StrictBool,
     StrictFloat,
     StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from owner.models.closure_keywords import ClosureKeywords, check_keywords, is_reserved
 from owner.models.duration import GraceDuration, LimitDuration, ShownDuration
@@ -24,11 +28,25 @@ from owner.models.message import MAXIMUM_LENGTH
 MAXIMUM_PHRASES: Final = 200
 MAXIMUM_OPT_OUT_WORDS: Final = 50
 _OF_EMAIL: Final = rf"[^@\s{CONTROLS}\ufeff]+"
+
+
+def _in_words(given: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Says what is wrong with an e-mail address instead of the pattern that it does not match."""
+    try:
+        return check(given)
+    except ValidationError as problem:
+        mismatch = "string_pattern_mismatch"
+        if problem.errors()[0]["type"] != mismatch:
+            raise
+        raise PydanticCustomError(mismatch, "This is no e-mail address, such as ana@example.com") from problem
+
+
 OwnerName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=VISIBLE), STRIPPED]
 Email = Annotated[
     str,
     StringConstraints(to_lower=True, max_length=254, pattern=rf"^{BLANKS}{_OF_EMAIL}@{_OF_EMAIL}{BLANKS}$"),
     STRIPPED,
+    WrapValidator(_in_words),
 ]
 Phrase = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=VISIBLE)]
 OptOutWord = Annotated[
