@@ -1,5 +1,6 @@
 """A page of the inbox stays alive: what comes is seen and heard, also after it was away."""
 
+import asyncio
 import re
 from urllib.parse import urlsplit
 
@@ -91,6 +92,35 @@ async def test_a_draft_survives_a_reload_and_a_session_that_ended(
 
     await expect(said(page, "Aceitam cartão?")).to_be_visible()
     await expect(page.locator("#content")).to_have_value("Aceitamos, em até")
+
+
+async def test_an_answer_that_is_slow_is_sent_once_and_takes_nobody_back_to_it(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, arrives = await sit_down(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await arrives.wait()
+        await route.continue_()
+
+    await running.write(acme, some_number(), "Já abriram?")
+    await hear(running, acme, page, "Aceitam cartão?")
+    await page.route("**/messages", hold)
+    await page.locator("#content").fill("Aceitamos!")
+    for _ in range(2):
+        await page.locator("#content").press("Enter")
+
+    await open_line(page, "Já abriram?")
+    await page.locator("#content").fill("Abrimos às")
+    async with page.expect_response("**/messages"):
+        arrives.set()
+
+    await expect(line_of(page, "Aceitamos!")).to_be_visible()
+    await expect(page.locator("#conversation")).to_contain_text("Já abriram?")
+    await expect(page.locator("#content")).to_have_value("Abrimos às")
+    await open_line(page, "Aceitamos!")
+    await expect(said(page, "Aceitamos!")).to_have_count(1)
+    await expect(page.locator("#content")).to_have_value("")
 
 
 async def _with_calls(page: Page) -> None:

@@ -274,7 +274,7 @@ async def test_why_an_answer_was_held_back_is_told_in_the_reader_s_language(
     )
 
     assert page.status == 409
-    assert "O cliente escreveu nesse meio-tempo." in page.text
+    assert "Alguém escreveu nesse meio-tempo." in page.text
 
 
 async def test_what_was_searched_for_is_marked_in_the_thread_and_leads_from_hit_to_hit(

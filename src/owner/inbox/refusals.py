@@ -98,9 +98,7 @@ def plain(voice: Voice, problem: OwnerError) -> str:
 def _known(voice: Voice, problem: OwnerError) -> str | None:
     say = voice.say
     words = {
-        "newer_message": say(
-            "The customer wrote meanwhile. Read it, then send your answer: it is still there."
-        ),
+        "newer_message": say("Somebody wrote meanwhile. Read it, then send your answer: it is still there."),
         "reply_window_closed": say(
             "The reply window is closed: only an approved template reaches the customer now."
         ),

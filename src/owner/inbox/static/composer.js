@@ -168,7 +168,8 @@ document.addEventListener("keydown", (event) => {
   if (chosen && !list().hidden) return listKey(event);
   if (event.key === "Enter" && !event.shiftKey) {
     event.preventDefault();
-    if (event.target.value.trim() || files().files.length) event.target.form.requestSubmit();
+    const isOnItsWay = event.target.form.querySelector("button.primary").disabled;
+    if (!isOnItsWay && (event.target.value.trim() || files().files.length)) event.target.form.requestSubmit();
   }
 });
 
@@ -256,15 +257,24 @@ document.addEventListener("htmx:after:swap", () => {
   if (open !== conversation) beThere();
   conversation = open;
 });
+// Somebody may write on, or open another conversation, while a message is on its way.
+let sent = "";
+document.addEventListener("htmx:before:request", (event) => {
+  const { sourceElement } = event.detail.ctx;
+  if (sourceElement?.matches?.("[data-composer]")) sent = sourceElement.elements.content.value;
+});
 document.addEventListener("htmx:after:request", (event) => {
+  if (event.detail.ctx.sourceElement?.matches?.("[data-template]")) putAway();
+});
+document.addEventListener("htmx:before:response", (event) => {
   const { ctx } = event.detail;
-  if (ctx.sourceElement?.matches?.("[data-template]")) putAway();
   if (!ctx.sourceElement?.matches?.("[data-composer]")) return;
   if (ctx.response?.status === 409) document.body.dispatchEvent(new CustomEvent("conversation-changed")); // shows what is new
   if (ctx.response?.status !== 200) return;
-  field().value = "";
-  files().value = "";
-  keepDraft(field());
+  const { content, files: attached } = ctx.sourceElement.elements;
+  if (content.value.startsWith(sent)) content.value = content.value.slice(sent.length).trimStart();
+  attached.value = "";
+  keepDraft(content);
   document.body.dispatchEvent(new CustomEvent("written"));
 });
 refresh();

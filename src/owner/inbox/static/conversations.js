@@ -96,6 +96,16 @@ for (const arrived of ["load", "loadedmetadata"]) document.addEventListener(arri
 body.addEventListener("written", () => { isAtEnd = true; });
 toPlace();
 
+// ---- What is asked for last is what is shown, in whatever order answers come.
+let wanted = null;
+document.addEventListener("click", (event) => { wanted = event.target.closest?.(".line") ?? wanted; }, true);
+document.addEventListener("htmx:before:response", (event) => {
+  const { sourceElement, target } = event.detail.ctx;
+  if (target?.id !== "conversation") return;
+  const isOutdated = sourceElement.matches(".line") ? sourceElement !== wanted : !sourceElement.isConnected;
+  if (isOutdated) event.preventDefault();
+});
+
 // ---- Which line is open, and how much is unread.
 function mark() {
   const pane = document.getElementById("conversation");
