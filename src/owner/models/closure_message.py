@@ -46,6 +46,7 @@ _LONGEST_MEETING: Final = 4  # words after "see you at"
 _LONGEST_SIGNATURE: Final = 3  # words after "kind regards"
 _MAY_TURN: Final = frozenset({Section.DONE, Section.THAT_IS_IT, Section.GIVES_UP})
 _SAYS_NOTHING: Final = frozenset({Section.FILLER, Section.PLEASE, Section.PICTURE})
+_MAY_TELL_WHEN: Final = frozenset({"when", "quando", "cuando"})  # "when I am back I will see to it"
 _EXCLAIMED: Final = frozenset({"que"})  # "que queridos!" asks for nothing
 
 
@@ -253,7 +254,8 @@ class _ClauseReader:
             begins = False
         if self.clause.is_exclaimed and item.words in _EXCLAIMED:
             begins = False
-        return _Role.VETO if begins and not self.is_deferral else _Role.OPEN
+        is_put_off = self.is_deferral and item.words in _MAY_TELL_WHEN  # not "how do I do it myself, bye"
+        return _Role.VETO if begins and not is_put_off else _Role.OPEN
 
     def request(self, item: Item, _position: int) -> _Role:
         """After a "no" nothing is wanted ("não preciso do número"), unless it is "no, I need a cab"."""
