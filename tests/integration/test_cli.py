@@ -237,6 +237,28 @@ def test_connecting_an_account_prints_its_urls_and_calls_twilio_only_to_verify(
         assert json.loads(place.say(*words, *numbers, "--json")) == answer
 
 
+def test_whoever_copies_a_url_is_told_that_it_leads_nowhere_without_a_public_one(
+    external: Place, owner_id: str
+) -> None:
+    words = (
+        *CONNECT,
+        "--owner",
+        owner_id,
+        "--account-sid",
+        "AC" + "5" * 32,
+        "--number",
+        "+551150284412",
+        "--json",
+    )
+
+    here = external.with_settings(OWNER_PUBLIC_URL="").run(*words)
+    anywhere = external.run(*words)
+
+    assert "OWNER_PUBLIC_URL is not set" in here.stderr
+    assert json.loads(here.stdout)["inbound_url"].startswith("http://127.0.0.1:8000/")
+    assert (anywhere.returncode, anywhere.stderr) == (0, "")
+
+
 def test_who_forgot_the_password_gets_a_link_from_the_operator(external: Place, owner_id: str) -> None:
     link = json.loads(external.say("user", "reset-password", "--email", "Bruno@example.com", "--json"))
     named = external.say("user", "reset-password", "--email", "bruno@example.com", "--owner", owner_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal, TypeVar
@@ -68,3 +69,10 @@ def answer(values: Mapping[str, object], *, as_json: bool) -> None:
     width = max(len(name) for name in values)
     for name, value in values.items():
         out.print(f"[dim]{name:<{width}}[/dim]  {value}")
+
+
+def warn_of_local_urls() -> None:
+    """Tell who copies a URL from here that others can't open it; apart from the answer, which programs may read."""
+    if get_settings().public_url is None:
+        warning = "OWNER_PUBLIC_URL is not set, so these URLs lead to this machine alone, at the usual port."
+        print(f"owner: {warning}", file=sys.stderr)  # noqa: T201 - this is what the person reads

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from owner.cli.context import answer, read_input, with_services
+from owner.cli.context import answer, read_input, warn_of_local_urls, with_services
 from owner.models.entity import LARGEST_ID
 from owner.models.twilio_account import TwilioAccount, TwilioAccountCreate
 from owner.services.catalog import Services
@@ -54,3 +54,4 @@ def connect(
         },
         as_json=as_json,
     )
+    warn_of_local_urls()

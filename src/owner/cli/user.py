@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from owner.cli.context import answer, read_input, with_services
+from owner.cli.context import answer, read_input, warn_of_local_urls, with_services
 from owner.models.entity import LARGEST_ID
 from owner.models.one_time_link import PasswordResetCreate
 
@@ -29,3 +29,4 @@ def reset_password(
     wanted = read_input(PasswordResetCreate, email=email)
     link = with_services(lambda services: services.password_resets.make_link(wanted.email, owner_id=owner))
     answer(link.model_dump(mode="json"), as_json=as_json)
+    warn_of_local_urls()
