@@ -488,7 +488,7 @@ def test_what_a_person_has_to_look_at_after_a_comparison_is_a_line_that_can_be_r
         "--account-sid",
         f"AC{'6' * 32}",
         "--number",
-        "+551150284409",
+        "+551150284413",
         "--json",
     )
 

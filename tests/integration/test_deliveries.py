@@ -11,7 +11,8 @@ from fakes import FakeGateway
 from outbox import Thread, open_thread
 from owner.models.enums import ActorKind, DeliveryStatus
 from owner.models.errors import ContactOptedOut, OutcomeUnknown, ProviderError, ProviderProblem
-from owner.models.twilio_account import TwilioAccount
+from owner.models.event import SYSTEM
+from owner.models.twilio_account import TwilioAccount, TwilioAccountUpdate
 from owner.repositories.directory import Directory
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.services.catalog import Services
@@ -308,6 +309,40 @@ async def test_wrong_credentials_pause_the_account_and_keep_the_outbox(
     assert resumed.paused_at is None
     events = await rows(services, acme, "SELECT data FROM events WHERE type = 'channel.paused'")
     assert len(events) == 1
+
+
+async def test_what_waited_for_good_credentials_is_tried_as_soon_as_there_is_a_new_token(
+    services: Services, acme: Tenant, thread: Thread, gateway: FakeGateway
+) -> None:
+    await _refuse_credentials(gateway, thread)
+
+    update = TwilioAccountUpdate(auth_token=32 * "e")
+    await services.twilio_settings.change(acme.owner_id, acme.account.twilio_account_id, update, by=SYSTEM)
+
+    assert await thread.deliver() is None
+    assert gateway.sent_to(thread.customer) == ["Olá"]
+    assert (await _account(services, acme)).paused_at is None
+
+
+async def test_what_waited_for_good_credentials_is_tried_once_another_message_is_taken(
+    services: Services, acme: Tenant, thread: Thread, gateway: FakeGateway, clock: TurnableClock
+) -> None:
+    another = await open_thread(services, acme)
+    await _refuse_credentials(gateway, thread)
+    clock.turn(minutes=4)
+    await _refuse_credentials(gateway, another)
+    clock.turn(minutes=2)
+
+    assert await thread.deliver() is None
+    assert await another.deliver() is None
+    assert gateway.sent_to(another.customer) == ["Olá"]
+
+
+async def _refuse_credentials(gateway: FakeGateway, thread: Thread) -> None:
+    await thread.write("Olá")
+    gateway.answers = [ProviderError("Wrong token.", kind=ProviderProblem.CREDENTIALS, provider_code=20003)]
+    assert await thread.deliver() is not None
+    assert await thread.deliver() is not None
 
 
 async def test_a_callback_before_our_own_commit_finds_its_message_by_our_id(

@@ -360,8 +360,10 @@ async def test_pausing_an_account_twice_and_resuming_it_twice_is_new_once(
         account_id = acme.account.twilio_account_id
 
         assert [await repository.pause(account_id, reason="20003", at=at) for _ in range(2)] == [True, False]
-        assert (await repository.get(account_id)).paused_at == at
-        assert [await repository.resume(account_id) for _ in range(2)] == [True, False]
+        paused = await repository.get(account_id)
+        assert paused.paused_at == at
+        assert [await repository.resume(paused, at=at) for _ in range(2)] == [True, False]
+        assert paused == await repository.get(account_id)
 
 
 async def test_opting_out_is_noted_with_its_evidence_once(services: Services, acme: Tenant) -> None:

@@ -41,5 +41,5 @@ def _look(revive: Callable[[], bool], is_over: threading.Event) -> None:
             if revive():
                 log.warning("embedded_server_started_again")
         except EmbeddedServerError as problem:
-            log.error("embedded_server_down", problem=problem.message)  # noqa: TRY400 - the sentence says it all
+            log.error("embedded_server_down", problem=problem.code, log=problem.log.as_posix())  # noqa: TRY400 - the log says more
             pause = TRY_AGAIN_AFTER

@@ -61,6 +61,9 @@ async def _written(request: Request) -> str | None:
         return None
     try:
         content = (await request.form()).get("content")
-    except HTTPException:  # the form was what is wrong
+    except (
+        HTTPException,
+        RuntimeError,
+    ):  # the form was what is wrong; what is left of it can't be read again
         return None
     return content if isinstance(content, str) else None

@@ -140,14 +140,32 @@ class TwilioAccountRepository(BaseRepository[TwilioAccount]):
         )
         return result == "UPDATE 1"
 
-    async def resume(self, twilio_account_id: int) -> bool:
-        """Note that the account can send; say whether that is new."""
+    async def resume(self, account: TwilioAccount, *, at: datetime) -> bool:
+        """Note that the account can send, and let what waited for that be tried at once; say whether that is new.
+
+        Messages that somebody has in hand are left to them, and so are those that may have been sent.
+        """
         result = await self.connection.execute(
             "UPDATE twilio_accounts SET paused_at = NULL, paused_reason = NULL"
             " WHERE twilio_account_id = $1 AND paused_at IS NOT NULL",
-            twilio_account_id,
+            account.twilio_account_id,
         )
-        return result == "UPDATE 1"
+        account.paused_at = account.paused_reason = None
+        if result != "UPDATE 1":
+            return False
+        await self.connection.execute(
+            """
+            UPDATE messages SET next_attempt_at = $2 WHERE msg_id IN (
+                SELECT message.msg_id FROM messages AS message JOIN conversations USING (owner_id, conv_id)
+                WHERE twilio_account_id = $1 AND delivery_status = 'QUEUED' AND provider_sid IS NULL
+                  AND direction = 'OUTBOUND' AND unconfirmed_at IS NULL AND next_attempt_at > $2
+                FOR UPDATE OF message SKIP LOCKED
+            )
+            """,
+            account.twilio_account_id,
+            at,
+        )
+        return True
 
     async def note_silence(self, twilio_account_id: int, *, since: datetime | None) -> bool:
         """Note since when the provider does not answer for the account, None for it does; say whether that is new."""

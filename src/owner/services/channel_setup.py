@@ -172,7 +172,8 @@ class ChannelSetupService:
         repaired = sum(check.result is CheckResult.REPAIRED for check in checks)
         log.info("channel_verified", twilio_account_id=account.twilio_account_id, repaired=repaired)
         async with self.database.owner(account.owner_id) as connection:
-            is_resumed = await TwilioAccountRepository(connection).resume(account.twilio_account_id)
+            repository = TwilioAccountRepository(connection)
+            is_resumed = await repository.resume(account, at=self.twilio.clock.now())
             if repaired or is_resumed:
                 facts = {"twilio_account_id": account.twilio_account_id, "repaired": repaired}
                 event = NewEvent("channel.updated", by, data=facts)

@@ -102,7 +102,7 @@ class DeliveryNotes:
             await EventRepository(connection).add_all(account.owner_id, [event])
 
     async def resumed(self, account: TwilioAccount, connection: Connection) -> None:
-        await TwilioAccountRepository(connection).resume(account.twilio_account_id)
+        await TwilioAccountRepository(connection).resume(account, at=self.clock.now())
 
     async def paused(self, account: TwilioAccount, refusal: ProviderError, connection: Connection) -> None:
         account_id, now = account.twilio_account_id, self.clock.now()

@@ -139,8 +139,8 @@ class TwilioService:
             account.previous_auth_token_encrypted = account.auth_token_encrypted
             account.auth_token_encrypted = self.secrets_box.encrypt(create.auth_token)
         account.messaging_service_sid = create.messaging_service_sid or account.messaging_service_sid
-        account.paused_at = account.paused_reason = None
         account.updated_at = self.clock.now()
+        await repository.resume(account, at=account.updated_at)
         await repository.save(account)
 
     async def _reconnect(

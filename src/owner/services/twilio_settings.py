@@ -80,6 +80,8 @@ class TwilioSettingsService:
             account = await repository.get_connected(twilio_account_id, for_update=True)
             before = account.model_copy()
             self._take_over(account, update)
+            if account.auth_token_encrypted != before.auth_token_encrypted:
+                await repository.resume(account, at=self.clock.now())
             await _change_numbers(repository, account, update)
             fields = update.model_fields_set - {"verify"}
             if account != before:
@@ -135,7 +137,6 @@ class TwilioSettingsService:
             account.take_back_token()
         else:
             account.replace_token(self.twilio.secrets_box.encrypt(update.auth_token))
-        account.paused_at = account.paused_reason = None
 
     async def _show(self, connection: Connection, account: TwilioAccount) -> TwilioAccountResponse:
         repository = TwilioAccountRepository(connection)
