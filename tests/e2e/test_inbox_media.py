@@ -60,6 +60,20 @@ async def test_a_picture_is_sent_and_looked_at(running: Stage, acme: Tenant, sit
     ).to_be_attached()
 
 
+async def test_a_picture_that_comes_is_on_the_open_page_once_it_is_fetched(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), f"whatsapp:{some_number()}"
+    conv_id = await running.write(acme, ana, "Oi, vejam só")
+    await page.goto(f"/inbox/conversations/{conv_id}")
+
+    file = {"content_type": "image/png", "data_base64": b64encode(PICTURE).decode()}
+    await running.write(acme, ana, "", media=[file])
+
+    await expect(page.locator(".message.inbound [data-lightbox] img")).to_be_attached()
+    await expect(page.locator("[data-awaited]")).to_have_count(0)
+
+
 async def test_recordings_films_documents_and_places_are_shown_and_played(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:

@@ -73,6 +73,23 @@ function reopen() {
 setInterval(() => { if (Date.now() - heardAt > SILENT) reopen(); }, 5000);
 addEventListener("online", reopen);
 
+// ---- A file that is still on its way is asked for again, ever more seldom: no event says that it has come.
+const ASKED_AFTER = 1000; // milliseconds
+const ASKED_AT_LEAST_EVERY = 60000;
+let asking = null;
+let patience = ASKED_AFTER;
+function askForFiles() {
+  if (!document.querySelector("#thread [data-awaited]")) {
+    patience = ASKED_AFTER;
+    return;
+  }
+  asking ??= setTimeout(() => {
+    asking = null;
+    patience = Math.min(patience * 2, ASKED_AT_LEAST_EVERY);
+    soon("conversation-changed");
+  }, patience);
+}
+
 // ---- The thread stays at its end, unless somebody reads further up.
 const thread = () => document.getElementById("thread");
 let isAtEnd = true;
@@ -90,11 +107,12 @@ function toPlace() {
   } else if (isAtEnd || wanted !== shown) toEnd();
   shown = wanted;
 }
-document.addEventListener("htmx:after:swap", () => { toPlace(); mark(); });
+document.addEventListener("htmx:after:swap", () => { toPlace(); mark(); askForFiles(); });
 // A picture or a film has its height only once it is there.
 for (const arrived of ["load", "loadedmetadata"]) document.addEventListener(arrived, (event) => { if (isAtEnd && thread()?.contains(event.target)) toEnd(); }, true);
 body.addEventListener("written", () => { isAtEnd = true; });
 toPlace();
+askForFiles();
 
 // ---- What is asked for last is what is shown, in whatever order answers come.
 let wanted = null;
