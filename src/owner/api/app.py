@@ -114,7 +114,7 @@ def create_api(
     install_error_handlers(app)
     # Not FastAPI's `max_body_size`: that one is outermost and would answer in plain text, without an id.
     app.add_middleware(BodyLimit, max_body_size=MAXIMUM_BODY, uploads=uploads, max_upload_size=MAXIMUM_UPLOAD)
-    app.add_middleware(WebhookDoor, routes=webhooks.router.routes)
+    app.add_middleware(WebhookDoor, routes=webhooks.router.routes, max_body_size=MAXIMUM_BODY)
     app.add_middleware(RequestId)
     app.add_middleware(ConnectionClose, draining=draining)
     for nouns in (*REST, webhooks):

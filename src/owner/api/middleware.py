@@ -81,11 +81,17 @@ class _Limited:
         self.max_body_size = max_body_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        declared = next(
-            (value for name, value in scope.get("headers", ()) if name == b"content-length"), b"0"
-        )
-        if not declared.isdigit() or int(declared) <= self.max_body_size:
+        if not declares_more(scope, self.max_body_size):
             await self.app(scope, receive, send)
             return
-        error = PayloadTooLarge(f"The request body is larger than {self.max_body_size} bytes.")
-        await refusal(error)(scope, receive, send)
+        await refusal(too_large(self.max_body_size))(scope, receive, send)
+
+
+def declares_more(scope: Scope, most: int) -> bool:
+    """Whether a request says itself that its body is larger."""
+    declared = next((value for name, value in scope.get("headers", ()) if name == b"content-length"), b"0")
+    return declared.isdigit() and int(declared) > most
+
+
+def too_large(most: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The request body is larger than {most} bytes.")

@@ -11,13 +11,13 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from owner.api.errors import answer_to, refusal
+from owner.api.middleware import declares_more, too_large
 from owner.models.errors import PayloadTooLarge
 from owner.models.outage_errors import DatabaseBusy
 from owner.services.catalog import Services
 
 Endpoint: TypeAlias = Callable[[Request, Services], Awaitable[Response]]
 
-LARGEST_WEBHOOK: Final = 1024 * 1024  # bytes of a body
 PATIENCE: Final = 10.0  # seconds, where the database answers slowly; Twilio has 15 for all its tries
 
 
@@ -28,9 +28,9 @@ class WebhookDoor:
     paths, or elsewhere, is passed on.
     """
 
-    def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute], patience: float = PATIENCE) -> None:
+    def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute], max_body_size: int) -> None:
         self.app = app
-        self.patience = patience
+        self.max_body_size = max_body_size
         self.routes: list[tuple[re.Pattern[str], Endpoint, frozenset[str]]] = [
             (route.path_regex, route.endpoint, frozenset(route.methods or ()))
             for route in routes
@@ -42,7 +42,7 @@ class WebhookDoor:
         if endpoint is None:
             await self.app(scope, receive, send)
             return
-        response = await self._answer(Request(scope, _bounded(receive)), endpoint)
+        response = await self._answer(Request(scope, self._bounded(receive)), endpoint)
         await response(scope, receive, send)
 
     def _find(self, scope: Scope) -> Endpoint | None:
@@ -55,8 +55,10 @@ class WebhookDoor:
 
     async def _answer(self, request: Request, endpoint: Endpoint) -> Response:
         """What was begun when patience ended may even be committed: a message that comes twice is stored once."""
+        if declares_more(request.scope, self.max_body_size):
+            return refusal(too_large(self.max_body_size))
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(PATIENCE):
                 return await endpoint(request, request.state.services)
         except TimeoutError:
             return refusal(DatabaseBusy())
@@ -65,16 +67,15 @@ class WebhookDoor:
         except Exception as error:  # noqa: BLE001 - whatever it is, the table of errors has an answer
             return await answer_to(request, error)
 
+    def _bounded(self, receive: Receive) -> Receive:
+        size = 0
 
-def _bounded(receive: Receive) -> Receive:
-    size = 0
+        async def receive_bounded() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self.max_body_size:
+                raise too_large(self.max_body_size)
+            return message
 
-    async def receive_bounded() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > LARGEST_WEBHOOK:
-            raise PayloadTooLarge(f"The request body is larger than {LARGEST_WEBHOOK} bytes.")
-        return message
-
-    return receive_bounded
+        return receive_bounded

@@ -61,9 +61,6 @@ async def _written(request: Request) -> str | None:
         return None
     try:
         content = (await request.form()).get("content")
-    except (
-        HTTPException,
-        RuntimeError,
-    ):  # the form was what is wrong; what is left of it can't be read again
-        return None
+    except (HTTPException, RuntimeError):
+        return None  # the form was what is wrong, and what was read of it can't be read again
     return content if isinstance(content, str) else None
