@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.stage import Stage
+from factories import Tenant
 
 SETTINGS = Path(__file__).with_name("contract.toml")
 HOOKS = Path(__file__).with_name("contract_hooks.py")
@@ -44,5 +45,11 @@ async def test_the_api_keeps_its_contract(stage: Stage, tmp_path: Path) -> None:
     output, _ = await process.communicate()
 
     assert process.returncode == 0, output.decode()[-20_000:]
-    status, _ = await stage.ask(tenant, "GET", f"/v1/owners/{tenant.owner_id}")
+    while (status := await _asked(stage, tenant)) == HTTPStatus.TOO_MANY_REQUESTS:
+        await asyncio.sleep(1.0)  # so many calls have used up the key's allowance, which comes back
     assert status == HTTPStatus.OK, "whoever lost their key on the way has tested nothing but that"
+
+
+async def _asked(stage: Stage, tenant: Tenant) -> int:
+    status, _ = await stage.ask(tenant, "GET", f"/v1/owners/{tenant.owner_id}")
+    return int(status)
