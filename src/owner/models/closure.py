@@ -9,22 +9,14 @@ from itertools import islice, takewhile
 from typing import Any, Final
 
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
-from owner.models.closure_case import Case, ClosureSignal, Turn
+from owner.models.closure_case import FULL, Case, ClosureSignal, Turn
+from owner.models.closure_context_score import context_score
+from owner.models.closure_keyword_score import keyword_score
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
 from owner.models.closure_message import read_message
+from owner.models.closure_pattern_score import pattern_score
 from owner.models.closure_phrases import Item, tells_no_more
 from owner.models.closure_reading import Reading
-from owner.models.closure_scores import (
-    FIRST_MESSAGE,
-    FULL,
-    UNANSWERED,
-    context_score,
-    is_explicit,
-    keyword_score,
-    other_meanings,
-    pattern_score,
-    veto,
-)
 from owner.models.closure_sections import (
     AGENT_SECTIONS,
     AGREES,
@@ -36,6 +28,7 @@ from owner.models.closure_sections import (
     Section,
 )
 from owner.models.closure_typed import TypedText
+from owner.models.closure_veto import is_explicit, other_meanings, veto
 
 __all__ = [
     "CLOSE_AT",
@@ -64,6 +57,10 @@ PATTERN_WEIGHT: Final = 0.3  # how much of it is about the end
 CONTEXT_WEIGHT: Final = 0.2  # what came before
 WEIGHTS: Final = (KEYWORD_WEIGHT, PATTERN_WEIGHT, CONTEXT_WEIGHT)
 assert sum(WEIGHTS) == FULL
+
+# What the length of a conversation takes away.
+FIRST_MESSAGE: Final = 0.5  # "bom dia, tudo de bom!" opens; nobody closes what has not begun
+UNANSWERED: Final = 0.9  # the customer asked and thanks before anybody answered
 
 CONFIRM_AT: Final = 0.6  # at or above: ask the customer, where the owner wants it
 CLOSE_AT: Final = 0.8  # at or above: close without asking

@@ -11,6 +11,8 @@ from owner.models.closure_reading import Reading
 from owner.models.closure_sections import DECLINES, LEAVES, Section
 from owner.models.closure_text import words_of
 
+FULL: Final = 1.0  # the most that a phrase or a score is worth
+SHOWN_AT_MOST: Final = 12  # phrases in an explanation
 TURNS_A_GREETING: Final = frozenset(
     {
         Section.THANKS,

@@ -115,6 +115,11 @@ def tells_no_more(items: Iterable[Item]) -> bool:
     return all(item.section not in SAYS_MORE and times.isdisjoint(item.words.split()) for item in items)
 
 
+def names_need(item: Item) -> bool:
+    """It speaks of what was wanted: "era essa a minha dúvida"."""
+    return not lexicon().sets[Section.NEED_WORD].isdisjoint(item.words.split())
+
+
 @lru_cache(maxsize=4096)  # most phrases come again
 def listed(section: Section, words: str, is_corrected: bool) -> Item:  # noqa: FBT001 -- an Item's own fields
     """What a phrase of the lists is."""

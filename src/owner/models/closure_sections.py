@@ -96,6 +96,7 @@ STRONG: Final = frozenset(  # the end in so many words
     }
 )
 LEAVES: Final = STRONG - {Section.CLOSE_NOW, Section.OWN_KEYWORD}  # what people say who go
+FAREWELL: Final = LEAVES - {Section.DONE} | {Section.GREETING}
 DECLINES: Final = frozenset({Section.NO, Section.GIVES_UP})
 AGREES: Final = frozenset(  # to "may I close?"
     {Section.YES, Section.ACKNOWLEDGEMENT, Section.PRAISE, Section.THAT_IS_IT}

@@ -1,0 +1,178 @@
+"""What a message says of the end: the keyword score."""
+
+from typing import Final
+
+from owner.models.closure_case import FULL, SHOWN_AT_MOST, TURNS_A_GREETING, Case, ClosureSignal
+from owner.models.closure_phrases import Item, names_need
+from owner.models.closure_sections import COMMANDS, FAREWELL, POLITE, STRONG, Section
+
+# What one phrase is worth by itself, as keyword score.
+WORTH: Final[dict[Section, float]] = {
+    **dict.fromkeys(STRONG, FULL),
+    Section.GOODBYE_OR_VERB: 1.0,
+    Section.GREETING: 0.7,  # "boa noite" alone also begins
+    Section.THANKS: 0.7,  # after a statement they end between 0.6 and 0.8: worth a question, not a closing
+    Section.SAME_TO_YOU: 0.7,
+    Section.THAT_IS_IT: 0.7,  # "é isso" also means "that's right"
+    Section.PRAISE: 0.3,
+    Section.ACKNOWLEDGEMENT: 0.2,  # "ok" says nothing
+    Section.YES: 0.0,  # an answer counts only with its question
+    Section.NO: 0.0,
+}
+
+IN_DOUBT: Final = 0.7  # "encerar" for "encerrar", "fim" while the agent waits for an answer
+THANKS_INSTEAD: Final = 0.5  # the agent asked something else and still waits
+
+_OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does not mean "that's right"
+_WAVE: Final = "👋"  # hello and goodbye
+_OF_THE_WHOLE: Final = ("thats it", "that is it", "era iso")  # "ok, that's it": said of everything
+_LOOKS_BACK: Final = "era iso"  # "that was it": with thanks nobody says so of what goes on
+_ONLY: Final = frozenset({"so", "solo", "apenas", "somente", "solamente", "only", "just"})
+_TAKES_LEAVE: Final = frozenset({Section.GOODBYE, Section.GOOD_WISHES})
+_QUIET: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
+_MAY_ANSWER: Final = frozenset({Section.GOODBYE_OR_VERB, Section.MEETING, Section.UNTIL_DAY})
+_MAKES_A_FAREWELL: Final = frozenset(
+    {
+        Section.THANKS,
+        Section.PRAISE,
+        Section.ACKNOWLEDGEMENT,
+        Section.DONE,
+        Section.GOODBYE,
+        Section.GOOD_WISHES,
+        Section.NO,
+        Section.THAT_IS_IT,
+        Section.SAME_TO_YOU,
+    }
+)
+
+
+def keyword_score(case: Case) -> tuple[float, list[ClosureSignal]]:
+    """The best phrase of the message."""
+    signals = [
+        ClosureSignal(item.section.value, weight, item.words)
+        for position, item in enumerate(case.reading.evidence)
+        if (weight := _worth(item, position, case)) > 0
+    ]
+    best = max((signal.weight for signal in signals), default=0.0)
+    reading = case.reading
+    is_declined = reading.opens_with is Section.NO and case.is_offered and reading.find(FAREWELL) is not None
+    if reading.runs_on and not (reading.is_polite or is_declined) and len(reading.evidence) == 1:
+        best /= 2
+    return best, signals[:SHOWN_AT_MOST]
+
+
+def _worth(item: Item, position: int, case: Case) -> float:
+    section = item.section
+    if section in _QUIET:
+        return _worth_of_answer(section, case)
+    if section is Section.GREETING:
+        return _worth_of_greeting(position, case)
+    if section is Section.THAT_IS_IT:
+        return _worth_of_that_is_it(item, case)
+    if section in (Section.GIVES_UP, Section.THANKS_ANYWAY) and not _is_bare_thanks(case):
+        return _worth_of_giving_up(case)
+    return _worth_of_thanks(case) if section in POLITE else _worth_of_leaving(item, case)
+
+
+def _worth_of_leaving(item: Item, case: Case) -> float:
+    if _is_in_doubt(item, case):
+        return IN_DOUBT
+    return FULL if item.section is Section.SAME_TO_YOU and _answers_wishes(case) else WORTH[item.section]
+
+
+def _is_in_doubt(item: Item, case: Case) -> bool:
+    if item.is_corrected and item.section in COMMANDS:
+        return True
+    if item.words == _WAVE and (case.reading.says_hello or not case.has_spoken):
+        return True
+    if item.section is Section.UNTIL_DAY and not (case.is_offered or _is_kind(case)):
+        return True
+    return case.agent.asks_something_else and (item.section in _MAY_ANSWER or _only_answers(item, case))
+
+
+def _is_kind(case: Case) -> bool:
+    """More than "até sexta", which alone may be a date; with "combinado" or thanks it takes leave."""
+    return case.reading.find(_MAKES_A_FAREWELL) is not None
+
+
+def _answers_wishes(case: Case) -> bool:
+    """To a farewell, or with thanks, "you too" says that somebody wished something."""
+    return case.agent.did(Section.SAYS_GOODBYE, Section.WISHES_WELL) or (
+        case.reading.is_polite and not case.agent.asks_something_else
+    )
+
+
+def _only_answers(item: Item, case: Case) -> bool:
+    """To a question about something else, "that's everything" alone is an answer to it."""
+    if item.section is not Section.DONE or case.reading.find(POLITE | _TAKES_LEAVE):
+        return False
+    names_one = not _ONLY.isdisjoint(item.words.split()[:2])  # "não, é só isso", of what was asked
+    return names_one or case.reading.find({Section.NO}) is None
+
+
+def _worth_of_thanks(case: Case) -> float:
+    """Thanks decline an offer of more help as well as a "no, thanks" does."""
+    name = case.reading.name
+    if case.is_offered and (name is None or case.knows(name.words)):
+        return FULL
+    return THANKS_INSTEAD if case.agent.asks_something_else else WORTH[Section.THANKS]
+
+
+def _worth_of_greeting(position: int, case: Case) -> float:
+    before = case.reading.evidence[:position]
+    if case.reading.says_hello or case.is_stale:
+        return 0.0
+    if case.ends_with_greeting or any(item.section in TURNS_A_GREETING for item in before):
+        return FULL
+    if not case.has_spoken:
+        return WORTH[Section.GREETING]
+    if case.agent.did(Section.SAYS_GOODBYE):
+        return FULL
+    if case.agent.did(Section.SETTLED) and not case.agent.is_question and case.reading.is_joined:
+        return FULL
+    return WORTH[Section.GREETING] if len(case.reading.evidence) == 1 else 0.0
+
+
+def _worth_of_that_is_it(item: Item, case: Case) -> float:
+    reading, agent = case.reading, case.agent
+    if reading.find(FAREWELL - {Section.GREETING}) or agent.did(Section.ASKS_MORE, Section.ASKS_TO_CLOSE):
+        return FULL
+    if reading.find({Section.NO}):
+        return IN_DOUBT if agent.asks_something_else else FULL
+    if reading.find({Section.YES}) or agent.asks_something_else:
+        return 0.0
+    means_everything = item.words.startswith(_OF_THE_WHOLE) and reading.find(
+        POLITE | {Section.ACKNOWLEDGEMENT, Section.PRAISE}
+    )
+    is_satisfied = agent.did(Section.SETTLED) or item.words.startswith((*_OF_ONESELF, _LOOKS_BACK))
+    if means_everything or (reading.is_polite and (is_satisfied or names_need(item))):
+        return FULL
+    return WORTH[Section.THAT_IS_IT]
+
+
+def _is_bare_thanks(case: Case) -> bool:
+    """Not a word more than "thanks anyway": it may follow a refusal, or be a habit."""
+    reading = case.reading
+    said = [item.section for item in reading.evidence]
+    return said == [Section.THANKS_ANYWAY] and reading.is_explained and not reading.regrets
+
+
+def _worth_of_giving_up(case: Case) -> float:
+    """It ends what was asked for: "never mind", "thanks anyway"; alone, or to "fries with that?", perhaps only a part of it."""
+    reading = case.reading
+    if case.is_more_declined or reading.deferred:
+        return FULL
+    if case.agent.asks_something_else:
+        return IN_DOUBT if reading.is_polite else 0.0
+    return FULL if reading.is_polite else IN_DOUBT
+
+
+def _worth_of_answer(section: Section, case: Case) -> float:
+    agent = case.agent
+    if section is Section.NO:
+        return FULL if case.is_more_declined else 0.0
+    if agent.did(Section.ASKS_TO_CLOSE) and not agent.did(Section.ASKS_MORE):
+        return FULL
+    if section is Section.YES and agent.did(Section.ASKS_ALL):
+        return FULL
+    return WORTH[section] if not agent.asks_something_else else 0.0
