@@ -50,7 +50,7 @@ __all__ = [
     "score",
 ]
 
-DETECTOR_VERSION: Final = "rules-6"
+DETECTOR_VERSION: Final = "rules-7"
 
 KEYWORD_WEIGHT: Final = 0.5  # what the message says
 PATTERN_WEIGHT: Final = 0.3  # how much of it is about the end
