@@ -204,12 +204,18 @@ class ClauseRoles:
 
     def meeting(self, _item: Item, position: int) -> Role:
         """A leave where only times follow ("see you at six"); "see you at the store" may be anything."""
+        if self.previous is Section.LEFT_OVER:
+            return Role.OPEN
         times = lexicon().sets[Section.TIME_OR_NUMBER]
         told = (item for item in self.items[position + 1 :] if item.section is Section.LEFT_OVER)
         if any(item.words not in times for item in told):
             return Role.OPEN
         self._absorb(_LONGEST_MEETING, until=ENDS_A_REASON - {Section.NUMBER})
         return Role.EVIDENCE
+
+    def until_day(self, _item: Item, _position: int) -> Role:
+        """A leave, or a date where words lead up to it: "pago até quinta"."""
+        return Role.OPEN if self.previous is Section.LEFT_OVER else Role.EVIDENCE
 
     def after_thanks(self, _item: Item, _position: int) -> Role:
         if self.previous not in POLITE:
@@ -256,6 +262,7 @@ _SPECIAL: Final[dict[Section, Callable[[ClauseRoles, Item, int], Role]]] = {
     Section.ONLY_WANTED: ClauseRoles.only_wanted,
     Section.AFTER_THANKS: ClauseRoles.after_thanks,
     Section.MEETING: ClauseRoles.meeting,
+    Section.UNTIL_DAY: ClauseRoles.until_day,
     Section.GOODBYE_OR_VERB: ClauseRoles.goodbye_or_verb,
     Section.BEFORE_PRAISE: ClauseRoles.before_praise,
     Section.LEFT_OVER: ClauseRoles.left_over,
