@@ -98,8 +98,8 @@ def test_an_explicit_message_is_full_evidence_on_all_three_scores(text: str) -> 
     assert found.confidence == 1
 
 
-def test_a_goodbye_without_any_context_reaches_the_threshold_exactly() -> None:
-    found = score([*ANSWERED, Turn("agent", "Qual o seu CPF?")], "tchau")
+def test_thanks_and_a_goodbye_without_any_context_reach_the_threshold_exactly() -> None:
+    found = score([*ANSWERED, Turn("agent", "Qual o seu CPF?")], "obrigado, tchau")
 
     assert found.confidence == 0.8
     assert found.decision is CLOSE

@@ -11,7 +11,19 @@ from owner.models.closure_text import Clause, clauses_of, words_of
 
 _READ_AT_MOST: Final = 600  # characters from the end; what counts is asked there
 _READINGS_KEPT: Final = 1_000  # an agent's message is read again with each answer, and many say the same
-_CLOSING_STEMS: Final = ("encer", "fech", "finali", "termin", "conclu", "cer", "clos", "finish")
+_CLOSING_STEMS: Final = (
+    "encer",
+    "fech",
+    "finali",
+    "termin",
+    "conclu",
+    "cer",
+    "ciera",
+    "ciere",
+    "ciero",
+    "clos",
+    "finish",
+)
 _STEM_OF_CONVERSATIONS: Final = "encer"  # nobody says "encerrar" of a shopping cart without naming it
 _HELPING_STEMS: Final = ("ajud", "ayud", "help", "assist", "serv")
 _LONGEST_LEAVE: Final = 5  # words of "e uma boa noite Ana Paula"
@@ -73,6 +85,11 @@ class AgentTurn(NamedTuple):
         acts = dict(self.acts)
         acts.pop(Section.ASKS_TO_CLOSE, None)
         return self._replace(acts=acts)
+
+    @property
+    def asks_how_it_went(self) -> bool:
+        """Who says yes needs nothing more for that: "Is it working now?"."""
+        return self.is_question and self.did(Section.ASKS_RESULT)
 
     @property
     def asks_something_else(self) -> bool:

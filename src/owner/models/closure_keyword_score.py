@@ -4,7 +4,7 @@ from typing import Final
 
 from owner.models.closure_case import FULL, SHOWN_AT_MOST, TURNS_A_GREETING, Case, ClosureSignal
 from owner.models.closure_phrases import Item, names_need
-from owner.models.closure_sections import COMMANDS, FAREWELL, POLITE, STRONG, Section
+from owner.models.closure_sections import COMMANDS, DECLINES, FAREWELL, LEAVES, POLITE, STRONG, Section
 
 # What one phrase is worth by itself, as keyword score.
 WORTH: Final[dict[Section, float]] = {
@@ -13,6 +13,8 @@ WORTH: Final[dict[Section, float]] = {
     Section.GREETING: 0.7,  # "boa noite" alone also begins
     Section.THANKS: 0.7,  # after a statement they end between 0.6 and 0.8: worth a question, not a closing
     Section.SAME_TO_YOU: 0.7,
+    Section.PLAN: 0.7,  # "I'll come by tomorrow": what they do afterwards
+    Section.SUCCESS: 0.3,  # "it works now"
     Section.THAT_IS_IT: 0.7,  # "é isso" also means "that's right"
     Section.PRAISE: 0.3,
     Section.ACKNOWLEDGEMENT: 0.2,  # "ok" says nothing
@@ -28,9 +30,11 @@ _WAVE: Final = "👋"  # hello and goodbye
 _OF_THE_WHOLE: Final = ("thats it", "that is it", "era iso")  # "ok, that's it": said of everything
 _LOOKS_BACK: Final = "era iso"  # "that was it": with thanks nobody says so of what goes on
 _ONLY: Final = frozenset({"so", "solo", "apenas", "somente", "solamente", "only", "just"})
+_BARE_GOODBYE: Final = frozenset({Section.GOODBYE, Section.UNTIL_DAY, Section.ACKNOWLEDGEMENT})
 _TAKES_LEAVE: Final = frozenset({Section.GOODBYE, Section.GOOD_WISHES})
 _QUIET: Final = frozenset({Section.PRAISE, Section.ACKNOWLEDGEMENT, Section.YES, Section.NO})
 _MAY_ANSWER: Final = frozenset({Section.GOODBYE_OR_VERB, Section.MEETING, Section.UNTIL_DAY})
+_SETTLES: Final = POLITE | LEAVES | {Section.ACKNOWLEDGEMENT, Section.PRAISE}  # beside a plan
 _MAKES_A_FAREWELL: Final = frozenset(
     {
         Section.THANKS,
@@ -69,6 +73,8 @@ def _worth(item: Item, position: int, case: Case) -> float:
         return _worth_of_greeting(position, case)
     if section is Section.THAT_IS_IT:
         return _worth_of_that_is_it(item, case)
+    if section is Section.PLAN:
+        return _worth_of_plan(case)
     if section in (Section.GIVES_UP, Section.THANKS_ANYWAY) and not _is_bare_thanks(case):
         return _worth_of_giving_up(case)
     return _worth_of_thanks(case) if section in POLITE else _worth_of_leaving(item, case)
@@ -87,7 +93,24 @@ def _is_in_doubt(item: Item, case: Case) -> bool:
         return True
     if item.section is Section.UNTIL_DAY and not (case.is_offered or _is_kind(case)):
         return True
-    return case.agent.asks_something_else and (item.section in _MAY_ANSWER or _only_answers(item, case))
+    return case.agent.asks_something_else and (
+        item.section in _MAY_ANSWER or _only_answers(item, case) or _is_asked_for_more(item, case)
+    )
+
+
+def _is_asked_for_more(item: Item, case: Case) -> bool:
+    """The agent has to act or to ask again before a goodbye counts: "Shall I book it?" "Yes please, bye"."""
+    reading = case.reading
+    if item.section is Section.DONE or not reading.is_explained:
+        return False
+    if case.agent.asks_how_it_went:
+        return reading.opens_with is Section.NO
+    return reading.opens_with is Section.YES or all(map(_is_no_answer, reading.evidence))
+
+
+def _is_no_answer(item: Item) -> bool:
+    """It is no more than "bye" to "What does it show?", or "I don't want to" before it: not "no"."""
+    return item.section in _BARE_GOODBYE or (item.section is Section.NO and " " in item.words)
 
 
 def _is_kind(case: Case) -> bool:
@@ -115,7 +138,8 @@ def _worth_of_thanks(case: Case) -> float:
     name = case.reading.name
     if case.is_offered and (name is None or case.knows(name.words)):
         return FULL
-    return THANKS_INSTEAD if case.agent.asks_something_else else WORTH[Section.THANKS]
+    is_well = case.agent.asks_how_it_went and case.reading.opens_with in (Section.YES, Section.SUCCESS)
+    return THANKS_INSTEAD if case.agent.asks_something_else and not is_well else WORTH[Section.THANKS]
 
 
 def _worth_of_greeting(position: int, case: Case) -> float:
@@ -165,6 +189,15 @@ def _worth_of_giving_up(case: Case) -> float:
     if case.agent.asks_something_else:
         return IN_DOUBT if reading.is_polite else 0.0
     return FULL if reading.is_polite else IN_DOUBT
+
+
+def _worth_of_plan(case: Case) -> float:
+    """It ends what the agent only told; to a question it may be the answer."""
+    if case.is_offered:
+        return FULL
+    if case.agent.asks_something_else:
+        return IN_DOUBT if case.reading.opens_with in DECLINES else 0.0
+    return FULL if case.reading.find(_SETTLES) else WORTH[Section.PLAN]
 
 
 def _worth_of_answer(section: Section, case: Case) -> float:

@@ -53,7 +53,7 @@ def _shape(case: Case) -> tuple[float, str]:
 
 
 def _shape_put_off(case: Case, *, is_strong: bool) -> float:
-    if is_strong or case.reading.find({Section.GIVES_UP}) or _has_what_they_need(case.reading):
+    if is_strong or case.reading.find({Section.GIVES_UP, Section.PLAN}) or _has_what_they_need(case.reading):
         return PUT_OFF
     if not case.is_more_declined:
         return HARDLY
@@ -102,6 +102,7 @@ def _has_taken_leave(case: Case) -> bool:
         case.agent.asks_something_else
         and len(reading.left_over) <= SHORT_ANSWER
         and reading.opens_with is not Section.YES
+        and not case.agent.asks_how_it_went
     )
     return reading.is_polite and reading.find(FAREWELL) is not None and not is_only_an_answer
 

@@ -1,6 +1,6 @@
 """What a phrase of a customer's message does where it stands: speaks for the end, keeps it open, or nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -34,6 +34,10 @@ _CONDITIONS: Final = frozenset({"if"})  # "if that is all, I'd like to pay"
 _FIRST_PERSON: Final = frozenset({"i", "we", "id", "im", "ill", "il", "eu", "yo"})
 _PRONOUNS: Final = frozenset({"me", "te", "se"})  # "no sé" at the end tells nothing, unlike "no quiero"
 _FOR_ONESELF: Final = _FIRST_PERSON | {"me", "us", "my", "our"}
+_LONGEST_PLAN: Final = 4  # words besides "I'll come by" and its times
+_NO_PLAN_WITH: Final = frozenset({"now", "agora", "ahora"})  # "I'll call you now": it goes on
+_NO_PLAN_BEFORE: Final = frozenset({"me", "us", "nos", "mim", "se", "si"})  # "I'll come by, keep two for me"
+_TO_THE_AGENT: Final = frozenset({"you", "u", "te", "le", "lhe", "les", "vos", "os"})
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
 _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the thanks are for
@@ -52,14 +56,31 @@ class Role(Enum):
     VETO = auto()  # left over, and forbids to close
 
 
-def _puts_off(items: Iterable[Item]) -> bool:
-    """Says "later", "myself", or a "no" of several words that tells to what: "no need to book"."""
-    for item in items:
+def _puts_off(items: Sequence[Item]) -> bool:
+    """Says "later", "myself", what they plan, or a "no" of several words that tells to what: "no need to book"."""
+    for position, item in enumerate(items):
         if item.section is Section.DEFERRAL:
             return True
+        if item.section is Section.PLAN:
+            return _only_plans(items, position)
         if item.section is Section.NO and item.words.count(" ") >= _SPACES_OF_A_DECLINE:
             return True
     return False
+
+
+def _only_plans(items: Sequence[Item], position: int) -> bool:
+    """Little more is told than when and where ("I'll come by on Friday at six"), and nothing is wanted."""
+    if not _NO_PLAN_WITH.isdisjoint(word for item in items for word in item.words.split()):
+        return False
+    follows = items[position + 1 :]
+    if not _NO_PLAN_BEFORE.isdisjoint(word for item in follows for word in item.words.split()):
+        return False
+    times = lexicon().sets[Section.TIME_OR_NUMBER]
+    told = [item for item in items if item.section is Section.LEFT_OVER and item.words not in times]
+    writes = not _TO_THE_AGENT.isdisjoint(items[position].words.split())
+    if writes and not any(item.words in _MAY_TELL_WHEN for item in follows):
+        return not told  # not "I'll mail you the photos"
+    return len(told) <= _LONGEST_PLAN
 
 
 class ClauseRoles:
@@ -136,6 +157,10 @@ class ClauseRoles:
 
     def command(self, _item: Item, _position: int) -> Role:
         return Role.VETO if self.is_negated else Role.EVIDENCE
+
+    def plan(self, _item: Item, _position: int) -> Role:
+        is_denied = self.previous in (Section.NO, Section.NEGATION)
+        return Role.EVIDENCE if self.is_deferral and not is_denied else Role.OPEN
 
     def but(self, item: Item, position: int) -> Role:
         if position > 0 and item.words in _ONLY_AT_THE_BEGINNING:
@@ -254,6 +279,7 @@ _SPECIAL: Final[dict[Section, Callable[[ClauseRoles, Item, int], Role]]] = {
     Section.NEGATION: ClauseRoles.negation,
     Section.CLOSE_NOW: ClauseRoles.command,
     Section.OWN_KEYWORD: ClauseRoles.command,
+    Section.PLAN: ClauseRoles.plan,
     Section.BUT: ClauseRoles.but,
     Section.QUESTION: ClauseRoles.question,
     Section.REQUEST: ClauseRoles.request,

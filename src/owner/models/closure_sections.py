@@ -46,6 +46,8 @@ class Section(StrEnum):
     GOODBYE = "goodbye"
     GOOD_WISHES = "good wishes"
     DONE = "done"
+    PLAN = "plans"
+    SUCCESS = "reports success"
     CLOSE_NOW = "close now"
     OWN_KEYWORD = "own keyword"  # not in the lists: a closing phrase of this owner
     LEFT_OVER = "left over"  # a word of no list
@@ -60,6 +62,7 @@ class Section(StrEnum):
     ASKS_MORE = "agent: anything else"
     ASKS_ALL = "agent: is that all"
     ASKS_OTHER = "agent: any other"
+    ASKS_RESULT = "agent: asks how it went"
     SEARCHES_AGAIN = "agent: another search"
     SAYS_GOODBYE = "agent: goodbye"
     WISHES_WELL = "agent: good wishes"
@@ -105,6 +108,8 @@ COMMANDS: Final = frozenset({Section.CLOSE_NOW, Section.OWN_KEYWORD})
 EVIDENCE: Final = STRONG | {
     Section.GOODBYE_OR_VERB,
     Section.GIVES_UP,
+    Section.PLAN,
+    Section.SUCCESS,
     Section.THAT_IS_IT,
     Section.SAME_TO_YOU,
     Section.THANKS_ANYWAY,
