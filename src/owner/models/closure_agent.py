@@ -110,7 +110,7 @@ def read_agent(text: str) -> AgentTurn:
         for section, words in _acts(clause)
         if not (section is Section.ASKS_ALL and not _is_asked(clauses, position))
         and not (words in _GREETS_OR_LEAVES and _goes_on_after(clauses, position))
-        and not (section is Section.SAYS_GOODBYE and _has_more_to_say(clauses, position))
+        and not (section is Section.SAYS_GOODBYE and (clause.is_asked or _has_more_to_say(clauses, position)))
     ]
     asked = [clause.sentence for clause in clauses if clause.is_asked]
     found = _without_early_endings(said, asked)

@@ -29,6 +29,8 @@ TURNS_A_GREETING: Final = frozenset(
 
 _NAMES_HEARD_AT_MOST: Final = 12  # messages in which a name may have been said
 _NAMES_READ_AT_MOST: Final = 600  # characters of each
+_GREETING_READ_AT_MOST: Final = 40  # characters, in which an agent who writes first greets
+_GREETS: Final = frozenset({Section.HELLO, Section.GREETING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,14 @@ class Case:
         reading = self.reading
         is_answer = reading.opens_with in TURNS_A_GREETING and not self.agent.asks_something_else
         return is_answer and reading.find({Section.GREETING}) is not None and self.has_spoken
+
+    @property
+    def is_offer_refused(self) -> bool:
+        """They are not interested in what an agent offers who wrote first, and had wanted nothing."""
+        if self.has_spoken or not self.agent.asks_something_else or self.reading.opens_with not in DECLINES:
+            return False
+        opening = words_of(self.history[0].text[:_GREETING_READ_AT_MOST])
+        return any(item.section in _GREETS for item in lexicon().items(opening))
 
     @property
     def is_more_declined(self) -> bool:

@@ -3,8 +3,8 @@
 from typing import Final
 
 from owner.models.closure_case import FULL, SHOWN_AT_MOST, TURNS_A_GREETING, Case, ClosureSignal
-from owner.models.closure_phrases import Item, names_need
-from owner.models.closure_sections import COMMANDS, DECLINES, FAREWELL, LEAVES, POLITE, STRONG, Section
+from owner.models.closure_phrases import Item, names_need, writes_to_agent
+from owner.models.closure_sections import COMMANDS, DECLINES, FAREWELL, LEAVES, POLITE, SOFT, STRONG, Section
 
 # What one phrase is worth by itself, as keyword score.
 WORTH: Final[dict[Section, float]] = {
@@ -74,7 +74,7 @@ def _worth(item: Item, position: int, case: Case) -> float:
     if section is Section.THAT_IS_IT:
         return _worth_of_that_is_it(item, case)
     if section is Section.PLAN:
-        return _worth_of_plan(case)
+        return _worth_of_plan(item, case)
     if section in (Section.GIVES_UP, Section.THANKS_ANYWAY) and not _is_bare_thanks(case):
         return _worth_of_giving_up(case)
     return _worth_of_thanks(case) if section in POLITE else _worth_of_leaving(item, case)
@@ -184,20 +184,23 @@ def _is_bare_thanks(case: Case) -> bool:
 def _worth_of_giving_up(case: Case) -> float:
     """It ends what was asked for: "never mind", "thanks anyway"; alone, or to "fries with that?", perhaps only a part of it."""
     reading = case.reading
-    if case.is_more_declined or reading.deferred:
+    is_settled = reading.deferred or reading.find({Section.PLAN})
+    if case.is_more_declined or case.is_offer_refused or is_settled:
         return FULL
     if case.agent.asks_something_else:
         return IN_DOUBT if reading.is_polite else 0.0
     return FULL if reading.is_polite else IN_DOUBT
 
 
-def _worth_of_plan(case: Case) -> float:
-    """It ends what the agent only told; to a question it may be the answer."""
+def _worth_of_plan(item: Item, case: Case) -> float:
+    """It ends what the agent only told; to a question it may be the answer, and "ok, I'll let you know" to an instruction."""
     if case.is_offered:
         return FULL
     if case.agent.asks_something_else:
-        return IN_DOUBT if case.reading.opens_with in DECLINES else 0.0
-    return FULL if case.reading.find(_SETTLES) else WORTH[Section.PLAN]
+        refused = FULL if case.reading.is_polite else IN_DOUBT
+        return refused if case.reading.opens_with in DECLINES else 0.0
+    settles = _SETTLES - SOFT if writes_to_agent(item) else _SETTLES
+    return FULL if case.reading.find(settles) else WORTH[Section.PLAN]
 
 
 def _worth_of_answer(section: Section, case: Case) -> float:

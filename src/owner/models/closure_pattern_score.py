@@ -104,7 +104,8 @@ def _has_taken_leave(case: Case) -> bool:
         and reading.opens_with is not Section.YES
         and not case.agent.asks_how_it_went
     )
-    return reading.is_polite and reading.find(FAREWELL) is not None and not is_only_an_answer
+    is_kind = reading.is_polite or reading.find({Section.DONE}) is not None
+    return is_kind and reading.find(FAREWELL) is not None and not is_only_an_answer
 
 
 def _join(items: list[Item]) -> str:

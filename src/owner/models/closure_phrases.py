@@ -27,6 +27,7 @@ _LAUGHTER: Final = re.compile(
     r"[ajehiksur]{0,2}(?:ha|ja|he|je|hi|ji|rs|ks|hua|hue){2,}[ahjeksr]?"
 )  # "ajajaj", "rsrsr"
 _SLOT: Final = re.compile(r"<[^<>]*>")
+_TO_THE_AGENT: Final = frozenset({"you", "u", "te", "le", "lhe", "les", "vos", "os"})
 _SKIPPED_AT_MOST: Final = 2  # words between the words of a phrase: "that is really pretty much all"
 Spellings = Mapping[str, Sequence[str]]
 
@@ -118,6 +119,11 @@ def tells_no_more(items: Iterable[Item]) -> bool:
 def names_need(item: Item) -> bool:
     """It speaks of what was wanted: "era essa a minha dúvida"."""
     return not lexicon().sets[Section.NEED_WORD].isdisjoint(item.words.split())
+
+
+def writes_to_agent(item: Item) -> bool:
+    """A plan to write or call again: "I'll let you know"."""
+    return not _TO_THE_AGENT.isdisjoint(item.words.split())
 
 
 @lru_cache(maxsize=4096)  # most phrases come again

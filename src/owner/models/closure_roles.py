@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Final
 
-from owner.models.closure_phrases import Item, lexicon, next_items, tells_only
+from owner.models.closure_phrases import Item, lexicon, next_items, tells_only, writes_to_agent
 from owner.models.closure_reading import Reading
 from owner.models.closure_sections import (
     CLOSES_KINDLY,
@@ -37,7 +37,6 @@ _FOR_ONESELF: Final = _FIRST_PERSON | {"me", "us", "my", "our"}
 _LONGEST_PLAN: Final = 4  # words besides "I'll come by" and its times
 _NO_PLAN_WITH: Final = frozenset({"now", "agora", "ahora"})  # "I'll call you now": it goes on
 _NO_PLAN_BEFORE: Final = frozenset({"me", "us", "nos", "mim", "se", "si"})  # "I'll come by, keep two for me"
-_TO_THE_AGENT: Final = frozenset({"you", "u", "te", "le", "lhe", "les", "vos", "os"})
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
 _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the thanks are for
@@ -77,8 +76,7 @@ def _only_plans(items: Sequence[Item], position: int) -> bool:
         return False
     times = lexicon().sets[Section.TIME_OR_NUMBER]
     told = [item for item in items if item.section is Section.LEFT_OVER and item.words not in times]
-    writes = not _TO_THE_AGENT.isdisjoint(items[position].words.split())
-    if writes and not any(item.words in _MAY_TELL_WHEN for item in follows):
+    if writes_to_agent(items[position]) and not any(item.words in _MAY_TELL_WHEN for item in follows):
         return not told  # not "I'll mail you the photos"
     return len(told) <= _LONGEST_PLAN
 
@@ -166,7 +164,7 @@ class ClauseRoles:
         if position > 0 and item.words in _ONLY_AT_THE_BEGINNING:
             return Role.OPEN
         following = self._following(position)
-        harmless = CLOSES_KINDLY | {Section.NO, Section.DONE, Section.GOODBYE_OR_VERB}
+        harmless = CLOSES_KINDLY | {Section.NO, Section.DONE, Section.GOODBYE_OR_VERB, Section.GIVES_UP}
         if item.words in _CONDITIONS:
             harmless -= {Section.DONE}
         return Role.NEUTRAL if following is not None and following.section in harmless else Role.VETO
@@ -229,7 +227,7 @@ class ClauseRoles:
 
     def meeting(self, _item: Item, position: int) -> Role:
         """A leave where only times follow ("see you at six"); "see you at the store" may be anything."""
-        if self.previous is Section.LEFT_OVER:
+        if self.is_negated or self.previous is Section.LEFT_OVER:
             return Role.OPEN
         times = lexicon().sets[Section.TIME_OR_NUMBER]
         told = (item for item in self.items[position + 1 :] if item.section is Section.LEFT_OVER)
