@@ -197,7 +197,7 @@ def _worth_of_plan(item: Item, case: Case) -> float:
     if case.is_offered:
         return FULL
     if case.agent.asks_something_else:
-        refused = FULL if case.reading.is_polite else IN_DOUBT
+        refused = FULL if case.reading.is_polite and writes_to_agent(item) else IN_DOUBT
         return refused if case.reading.opens_with in DECLINES else 0.0
     settles = _SETTLES - SOFT if writes_to_agent(item) else _SETTLES
     return FULL if case.reading.find(settles) else WORTH[Section.PLAN]
