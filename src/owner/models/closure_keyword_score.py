@@ -26,8 +26,10 @@ IN_DOUBT: Final = 0.7  # "encerar" for "encerrar", "fim" while the agent waits f
 THANKS_INSTEAD: Final = 0.5  # the agent asked something else and still waits
 
 _OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does not mean "that's right"
+_LONGEST_RIGHT: Final = len("it will be that")  # "yes, that's all" may say that a summary is right
 _WAVE: Final = "👋"  # hello and goodbye
 _OF_THE_WHOLE: Final = ("thats it", "that is it", "era iso")  # "ok, that's it": said of everything
+_LOOKED_BACK: Final = frozenset({"was", "era", "eran", "eram", "foi", "fue"})
 _LOOKS_BACK: Final = "era iso"  # "that was it": with thanks nobody says so of what goes on
 _ONLY: Final = frozenset({"so", "solo", "apenas", "somente", "solamente", "only", "just"})
 _BARE_GOODBYE: Final = frozenset({Section.GOODBYE, Section.UNTIL_DAY, Section.ACKNOWLEDGEMENT})
@@ -101,11 +103,17 @@ def _is_in_doubt(item: Item, case: Case) -> bool:
 def _is_asked_for_more(item: Item, case: Case) -> bool:
     """The agent has to act or to ask again before a goodbye counts: "Shall I book it?" "Yes please, bye"."""
     reading = case.reading
-    if item.section is Section.DONE or not reading.is_explained:
+    if case.agent.did(Section.ASKS_WORDING):
+        return reading.opens_with is not Section.NO  # "What should the card say?" "Thanks and goodbye"
+    if not reading.is_explained:
         return False
     if case.agent.asks_how_it_went:
         return reading.opens_with is Section.NO
-    return reading.opens_with is Section.YES or all(map(_is_no_answer, reading.evidence))
+    says_yes = reading.opens_with is Section.YES or reading.evidence[0].words.startswith("yes ")
+    if item.section is Section.DONE:
+        may_be_right = len(item.words) <= _LONGEST_RIGHT and _LOOKED_BACK.isdisjoint(item.words.split())
+        return (says_yes or reading.opens_with is Section.THAT_IS_IT) and may_be_right
+    return says_yes or all(map(_is_no_answer, reading.evidence))
 
 
 def _is_no_answer(item: Item) -> bool:
@@ -159,6 +167,8 @@ def _worth_of_greeting(position: int, case: Case) -> float:
 
 def _worth_of_that_is_it(item: Item, case: Case) -> float:
     reading, agent = case.reading, case.agent
+    if agent.asks_something_else and reading.find({Section.YES}):
+        return 0.0  # "two nights?" "yes, that's it, bye"
     if reading.find(FAREWELL - {Section.GREETING}) or agent.did(Section.ASKS_MORE, Section.ASKS_TO_CLOSE):
         return FULL
     if reading.find({Section.NO}):

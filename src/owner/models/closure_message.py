@@ -1,5 +1,6 @@
 """Reads a customer's message clause by clause: what it says of the end, and what is left over."""
 
+import re
 from typing import Any, Final
 
 from owner.models.closure_phrases import Item, lexicon
@@ -19,6 +20,8 @@ from owner.models.closure_sections import (
 from owner.models.closure_text import clauses_of, words_of
 
 _READ_AT_MOST: Final = 5_000  # characters from the end, where a goodbye is; channels carry fewer
+_OPENS_A_QUOTATION: Final = frozenset('"“«')
+_QUOTATION: Final = re.compile(r'["“«][^"“”«»\n]+ [^"“”«»\n]+["”»]')  # more than one word
 _JOINED: Final = [Section.GREETING, Section.THANKS]
 _LONGEST_SLIP: Final = 2  # words
 _LONGEST_SIGNATURE: Final = 3  # words after "kind regards"
@@ -28,7 +31,7 @@ _SAYS_NOTHING: Final = frozenset({Section.FILLER, Section.PLEASE, Section.PICTUR
 def read_message(text: str, own: dict[str, Any] | None = None) -> Reading:
     """The reading of a message up to what forbids to close: nothing after it counts. `own` holds the owner's phrases."""
     reading = Reading()
-    for clause in clauses_of(text[-_READ_AT_MOST:]):
+    for clause in clauses_of(_without_quotations(text[-_READ_AT_MOST:])):
         _ClauseReader(clause, lexicon().items(clause.words, own), reading).read()
         if reading.vetoes:
             return reading
@@ -37,6 +40,13 @@ def read_message(text: str, own: dict[str, Any] | None = None) -> Reading:
     if reading.looks_back is not None and not reading.find(LEAVES):
         reading.vetoes.append(reading.looks_back)
     return reading
+
+
+def _without_quotations(text: str) -> str:
+    """Without what somebody else said: "it printed "thank you, bye" and stopped"; a message all in quotes is theirs."""
+    if _OPENS_A_QUOTATION.isdisjoint(text) or not _QUOTATION.sub("", text).strip():
+        return text
+    return _QUOTATION.sub(" quotation ", text)
 
 
 def _read_slip(text: str, reading: Reading) -> None:

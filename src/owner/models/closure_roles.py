@@ -37,6 +37,7 @@ _FOR_ONESELF: Final = _FIRST_PERSON | {"me", "us", "my", "our"}
 _LONGEST_PLAN: Final = 4  # words besides "I'll come by" and its times
 _NO_PLAN_WITH: Final = frozenset({"now", "agora", "ahora"})  # "I'll call you now": it goes on
 _NO_PLAN_BEFORE: Final = frozenset({"me", "us", "nos", "mim", "se", "si"})  # "I'll come by, keep two for me"
+_ARTICLES: Final = frozenset({"o", "os", "el", "la", "los", "las"})  # "passo amanhã o número" hands it over
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
 _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the thanks are for
@@ -75,6 +76,9 @@ def _only_plans(items: Sequence[Item], position: int) -> bool:
     if not _NO_PLAN_BEFORE.isdisjoint(word for item in follows for word in item.words.split()):
         return False
     times = lexicon().sets[Section.TIME_OR_NUMBER]
+    says_when = not times.isdisjoint(items[position].words.split())
+    if says_when and follows and follows[0].words.split()[0] in _ARTICLES:
+        return False
     told = [item for item in items if item.section is Section.LEFT_OVER and item.words not in times]
     if writes_to_agent(items[position]) and not any(item.words in _MAY_TELL_WHEN for item in follows):
         return not told  # not "I'll mail you the photos"

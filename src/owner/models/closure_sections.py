@@ -54,6 +54,7 @@ class Section(StrEnum):
     NUMBER = "number"  # a word with a digit: an amount, a date, a code
     PICTURE = "picture"  # an emoji of no list
 
+    ASKS_WORDING = "agent: asks for words"
     WANTS_TO_KNOW = "agent: wants to know"
     WORKS_ON_IT = "agent: at work"
     ASKS_TO_CLOSE = "agent: may i close"
