@@ -43,16 +43,21 @@ async def under_way(store: Store, transactions: int = 1) -> None:
         await asyncio.sleep(0)
 
 
-def put(group: GroupCommit[str, str], *items: str, key: int | None = None) -> list["asyncio.Task[str]"]:
+def put(
+    group: GroupCommit[str, str], *items: str, key: int | None = None, owner_id: int = 1
+) -> list["asyncio.Task[str]"]:
     """Hand items in, each under a key of its own unless one is named."""
     keys = [key if key is not None else hash(item) for item in items]
-    return [asyncio.create_task(group.put(item, key=of)) for item, of in zip(items, keys, strict=True)]
+    return [
+        asyncio.create_task(group.put(item, key=of, owner_id=owner_id))
+        for item, of in zip(items, keys, strict=True)
+    ]
 
 
 async def test_what_comes_while_nothing_goes_on_begins_at_once(store: Store) -> None:
     group = GroupCommit(store.commit)
 
-    assert [await group.put("a", key=1), await group.put("b", key=2)] == ["A", "B"]
+    assert [await group.put("a", key=1, owner_id=1), await group.put("b", key=2, owner_id=1)] == ["A", "B"]
 
     assert store.together == [["a"], ["b"]]
 
@@ -111,7 +116,7 @@ async def test_what_fails_once_is_tried_once_more(store: Store) -> None:
     group = GroupCommit(store.commit)
     store.fails = lambda _: OSError() if len(store.together) == 1 else None
 
-    assert await group.put("a", key=1) == "A"
+    assert await group.put("a", key=1, owner_id=1) == "A"
 
 
 async def test_without_a_database_all_are_told_at_once_and_none_is_tried_again(store: Store) -> None:
@@ -123,7 +128,7 @@ async def test_without_a_database_all_are_told_at_once_and_none_is_tried_again(s
     assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 2
     assert store.together == [["a", "b"]]
     store.fails = lambda _: None
-    assert await group.put("c", key=3) == "C"
+    assert await group.put("c", key=3, owner_id=1) == "C"
 
 
 async def test_when_too_many_wait_the_next_is_told_to_come_again_and_nothing_else_is_lost(
@@ -135,11 +140,28 @@ async def test_when_too_many_wait_the_next_is_told_to_come_again_and_nothing_els
     await under_way(store)
 
     with pytest.raises(Overloaded):
-        await group.put("d", key=4)
+        await group.put("d", key=4, owner_id=1)
 
     store.gate.set()
     assert await asyncio.gather(*waiting) == ["A", "B", "C"]
-    assert await group.put("d", key=4) == "D"
+    assert await group.put("d", key=4, owner_id=1) == "D"
+
+
+async def test_an_owner_who_floods_the_queue_keeps_nobody_else_out_and_nobody_waiting(store: Store) -> None:
+    group = GroupCommit(store.commit, at_once=2, side_by_side=1, at_most_of_owner=6)
+    store.gate.clear()
+    flood = put(group, "a1", "a2", "a3", "a4", "a5", "a6", owner_id=1)
+    await under_way(store)
+
+    with pytest.raises(Overloaded):
+        await group.put("a7", key=7, owner_id=1)
+
+    others = put(group, "b", owner_id=2) + put(group, "c", owner_id=3)
+    await asyncio.sleep(0)
+    store.gate.set()
+    await asyncio.gather(*flood, *others)
+    assert store.together[:3] == [["a1", "a2"], ["a3", "b"], ["c", "a4"]]
+    assert await group.put("a7", key=7, owner_id=1) == "A7"
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["under way", "queued"])
@@ -167,7 +189,7 @@ async def test_what_somebody_else_is_at_work_on_holds_up_its_own_key_only(store:
     store.busy = {"a1"}
     busy = put(group, "a1", "a2", key=1)
 
-    assert await group.put("b", key=2) == "B"
+    assert await group.put("b", key=2, owner_id=1) == "B"
     assert not any(task.done() for task in busy)
 
     store.busy = set()

@@ -105,7 +105,7 @@ class DeliveryService:
             if isinstance(found, Attempt):
                 step = await self._hand_over(found)
                 if step.touches:
-                    await self._alone.put(step, key=conv_id)
+                    await self._alone.put(step, key=conv_id, owner_id=owner_id)
                     step = Step(owner_id, conv_id)
             elif found.has_turn and found.after <= PATIENCE:
                 await asyncio.sleep(found.after.total_seconds())
@@ -120,7 +120,7 @@ class DeliveryService:
         await asyncio.gather(self._together.finish(), self._alone.finish())
 
     async def _put(self, step: Step) -> Found:
-        [found] = await self._together.put(step, key=step.conv_id)
+        [found] = await self._together.put(step, key=step.conv_id, owner_id=step.owner_id)
         return found
 
     async def _carry_out(self, steps: Sequence[Step]) -> list[tuple[Found] | None]:
