@@ -11,6 +11,7 @@ from typing import Any, Final
 from owner.models.closure_agent import SILENT, AgentTurn, read_agent
 from owner.models.closure_case import FULL, Case, ClosureSignal, Turn
 from owner.models.closure_context_score import context_score
+from owner.models.closure_echo import without_echo
 from owner.models.closure_keyword_score import keyword_score
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
 from owner.models.closure_message import read_message
@@ -140,8 +141,9 @@ def score(
     `can_close`, `goal_achieved` and `pending_actions`.
     """
     context = context or {}
-    reading = _button_reading(context) or _read(text, keywords)
-    agent = _agent_before(history, reading, age)
+    read = _button_reading(context) or _read(text, keywords)
+    agent = _agent_before(history, read, age)
+    reading = without_echo(read, agent)
     case = Case(
         reading,
         agent,

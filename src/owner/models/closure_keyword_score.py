@@ -93,6 +93,8 @@ def _is_in_doubt(item: Item, case: Case) -> bool:
         return True
     if item.words == _WAVE and (case.reading.says_hello or not case.has_spoken):
         return True
+    if item.section in _MAY_ANSWER and _follows_thanks(item, case):
+        return False
     if item.section is Section.UNTIL_DAY and not (case.is_offered or _is_kind(case)):
         return True
     return case.agent.asks_something_else and (
@@ -119,6 +121,12 @@ def _is_asked_for_more(item: Item, case: Case) -> bool:
 def _is_no_answer(item: Item) -> bool:
     """It is no more than "bye" to "What does it show?", or "I don't want to" before it: not "no"."""
     return item.section in _BARE_GOODBYE or (item.section is Section.NO and " " in item.words)
+
+
+def _follows_thanks(item: Item, case: Case) -> bool:
+    """Who takes leave says the day last ("obrigada, até quinta"); who answers says it first."""
+    said = case.reading.evidence
+    return any(before.section in POLITE for before in said[: said.index(item)])
 
 
 def _is_kind(case: Case) -> bool:
@@ -207,10 +215,16 @@ def _worth_of_plan(item: Item, case: Case) -> float:
     if case.is_offered:
         return FULL
     if case.agent.asks_something_else:
-        refused = FULL if case.reading.is_polite and writes_to_agent(item) else IN_DOUBT
-        return refused if case.reading.opens_with in DECLINES else 0.0
+        return _worth_of_plan_instead(item, case)
     settles = _SETTLES - SOFT if writes_to_agent(item) else _SETTLES
     return FULL if case.reading.find(settles) else WORTH[Section.PLAN]
+
+
+def _worth_of_plan_instead(item: Item, case: Case) -> float:
+    """To "shall I book it?" an "I'll ask at home and let you know, thanks" puts all off; to "anything else with it?" one item."""
+    if case.reading.is_polite and writes_to_agent(item) and not case.agent.did(Section.ASKS_ITEMS):
+        return FULL
+    return IN_DOUBT if case.reading.opens_with in DECLINES else 0.0
 
 
 def _worth_of_answer(section: Section, case: Case) -> float:

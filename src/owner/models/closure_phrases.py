@@ -210,14 +210,18 @@ def _read(language: str) -> Iterator[tuple[str, str]]:
     heading = ""
     slots: dict[str, str] = {}
     for line in text.splitlines():
-        entry = _SLOT.sub(lambda slot: slots.get(slot.group(), slot.group()), line.partition("#")[0].strip())
+        entry = line.partition("#")[0].strip()
         name, is_slot, choices = entry.partition("=")
         if entry.startswith("=="):
             heading = entry.strip("= ").lower()
         elif is_slot:
-            slots[name.strip()] = f"({choices.strip()})"
+            slots[name.strip()] = f"({_filled(choices, slots).strip()})"
         elif entry:
-            yield entry, heading
+            yield _filled(entry, slots), heading
+
+
+def _filled(entry: str, slots: Mapping[str, str]) -> str:
+    return _SLOT.sub(lambda slot: slots.get(slot.group(), slot.group()), entry)
 
 
 def _words_under(section: Section, lines: Iterable[tuple[str, Section]]) -> frozenset[str]:

@@ -80,7 +80,11 @@ def _only_plans(items: Sequence[Item], position: int) -> bool:
     if says_when and follows and follows[0].words.split()[0] in _ARTICLES:
         return False
     told = [item for item in items if item.section is Section.LEFT_OVER and item.words not in times]
-    if writes_to_agent(items[position]) and not any(item.words in _MAY_TELL_WHEN for item in follows):
+    before = [item.words in _MAY_TELL_WHEN for item in items[:position]]
+    if before and before[-1]:
+        return False  # "when will I call you"
+    tells_when = any(before) or any(item.words in _MAY_TELL_WHEN for item in follows)
+    if writes_to_agent(items[position]) and not tells_when:
         return not told  # not "I'll mail you the photos"
     return len(told) <= _LONGEST_PLAN
 
