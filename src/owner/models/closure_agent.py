@@ -92,6 +92,19 @@ class AgentTurn(NamedTuple):
         return self.is_question and self.did(Section.ASKS_RESULT)
 
     @property
+    def wants_a_fact(self) -> bool:
+        """It asks neither for a wish nor whether something suits: "Have you tried another cable?"."""
+        clauses = _clauses_of_the_end(self.text)
+        last = max((clause.sentence for clause in clauses if clause.is_asked), default=None)
+        asked = {word for clause in clauses if clause.sentence == last for word in clause.words}
+        sets = lexicon().sets
+        return (
+            last is not None
+            and sets[Section.OFFER_WORD].isdisjoint(asked)
+            and sets[Section.PROPOSAL_WORD].isdisjoint(asked)
+        )
+
+    @property
     def asks_something_else(self) -> bool:
         """It waits for an answer that has nothing to do with the end of the conversation."""
         return self.is_question and (self.did(Section.ASKS_ITEMS) or not self.did(*_ABOUT_THE_END))

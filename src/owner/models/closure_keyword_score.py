@@ -4,7 +4,9 @@ from typing import Final
 
 from owner.models.closure_case import FULL, SHOWN_AT_MOST, TURNS_A_GREETING, Case, ClosureSignal
 from owner.models.closure_phrases import Item, names_need, writes_to_agent
+from owner.models.closure_reading import Reading
 from owner.models.closure_sections import COMMANDS, DECLINES, FAREWELL, LEAVES, POLITE, SOFT, STRONG, Section
+from owner.models.closure_text import words_of
 
 # What one phrase is worth by itself, as keyword score.
 WORTH: Final[dict[Section, float]] = {
@@ -29,7 +31,8 @@ _OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does n
 _LONGEST_RIGHT: Final = len("it will be that")  # "yes, that's all" may say that a summary is right
 _WAVE: Final = "👋"  # hello and goodbye
 _OF_THE_WHOLE: Final = ("thats it", "that is it", "era iso")  # "ok, that's it": said of everything
-_LOOKED_BACK: Final = frozenset({"was", "era", "eran", "eram", "foi", "fue"})
+_NOT_NOW: Final = frozenset(words_of("was era eran eram foi fue will would será seria sería serían"))
+_OF_ALL: Final = frozenset(words_of("all everything it tudo só apenas todo solo nada nothing"))
 _LOOKS_BACK: Final = "era iso"  # "that was it": with thanks nobody says so of what goes on
 _ONLY: Final = frozenset({"so", "solo", "apenas", "somente", "solamente", "only", "just"})
 _BARE_GOODBYE: Final = frozenset({Section.GOODBYE, Section.UNTIL_DAY, Section.ACKNOWLEDGEMENT})
@@ -113,9 +116,18 @@ def _is_asked_for_more(item: Item, case: Case) -> bool:
         return reading.opens_with is Section.NO
     says_yes = reading.opens_with is Section.YES or reading.evidence[0].words.startswith("yes ")
     if item.section is Section.DONE:
-        may_be_right = len(item.words) <= _LONGEST_RIGHT and _LOOKED_BACK.isdisjoint(item.words.split())
-        return (says_yes or reading.opens_with is Section.THAT_IS_IT) and may_be_right
+        agrees = says_yes or reading.opens_with is Section.THAT_IS_IT
+        answers = agrees or (case.agent.wants_a_fact and not reading.find({Section.SUCCESS}))
+        return answers and _may_be_right(item, reading)
     return says_yes or all(map(_is_no_answer, reading.evidence))
+
+
+def _may_be_right(item: Item, reading: Reading) -> bool:
+    """A bare "that's all" says of what was asked that there is no more, or that it is right."""
+    if len(item.words) > _LONGEST_RIGHT or reading.says_what_for:
+        return False
+    words = item.words.split()
+    return _NOT_NOW.isdisjoint(words) and not _OF_ALL.isdisjoint(words)
 
 
 def _is_no_answer(item: Item) -> bool:

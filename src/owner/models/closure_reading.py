@@ -17,6 +17,7 @@ class Reading:
     deferred: list[Item] = field(default_factory=list)  # left over too, but put off: "I'll book it later"
     puts_off: bool = False  # something is left for later, or to be done alone
     turned_round: list[Item] = field(default_factory=list)  # "não é só isso": or is it "não, é só isso"?
+    says_what_for: bool = False  # "that's all I need", not only "that's all"
     looks_back: Item | None = None  # "I just needed …": no request where a goodbye follows
     name: Item | None = None  # a word after thanks or goodbye that is read as somebody's name
     sentence: int | None = None  # the number of the one that was read last

@@ -37,6 +37,7 @@ _FOR_ONESELF: Final = _FIRST_PERSON | {"me", "us", "my", "our"}
 _LONGEST_PLAN: Final = 4  # words besides "I'll come by" and its times
 _NO_PLAN_WITH: Final = frozenset({"now", "agora", "ahora"})  # "I'll call you now": it goes on
 _NO_PLAN_BEFORE: Final = frozenset({"me", "us", "nos", "mim", "se", "si"})  # "I'll come by, keep two for me"
+_NAMES_NOBODY: Final = tuple(f"{word} " for word in words_of("will be"))  # "the courier will come by"
 _ARTICLES: Final = frozenset({"o", "os", "el", "la", "los", "las"})  # "passo amanhã o número" hands it over
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
@@ -164,9 +165,10 @@ class ClauseRoles:
     def command(self, _item: Item, _position: int) -> Role:
         return Role.VETO if self.is_negated else Role.EVIDENCE
 
-    def plan(self, _item: Item, _position: int) -> Role:
+    def plan(self, item: Item, _position: int) -> Role:
         is_denied = self.previous in (Section.NO, Section.NEGATION)
-        return Role.EVIDENCE if self.is_deferral and not is_denied else Role.OPEN
+        is_of_others = self.previous is Section.LEFT_OVER and item.words.startswith(_NAMES_NOBODY)
+        return Role.EVIDENCE if self.is_deferral and not (is_denied or is_of_others) else Role.OPEN
 
     def but(self, item: Item, position: int) -> Role:
         if position > 0 and item.words in _ONLY_AT_THE_BEGINNING:
@@ -196,6 +198,7 @@ class ClauseRoles:
     def request(self, item: Item, _position: int) -> Role:
         """After a "no" nothing is wanted ("não preciso do número"), unless it is "no, I need a cab"."""
         if self._takes_a_tail(item) and item.words.partition(" ")[0] in _FIRST_PERSON:
+            self.reading.says_what_for = True
             return self._absorb(_LONGEST_TAIL, until=ENDS_A_TAIL)
         negated = self.previous in (Section.NO, Section.NEGATION)
         if negated and item.words.partition(" ")[0] not in _FIRST_PERSON:
@@ -217,6 +220,7 @@ class ClauseRoles:
         if not self._takes_a_tail(item):
             is_relative = self.has_open and self._following(position) is None  # "you gave me the info I need"
             return Role.OPEN if is_relative else Role.VETO
+        self.reading.says_what_for = True
         return self._absorb(_LONGEST_TAIL, until=ENDS_A_TAIL)
 
     def _takes_a_tail(self, item: Item) -> bool:

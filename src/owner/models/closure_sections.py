@@ -84,6 +84,7 @@ class Section(StrEnum):
     ORDER_WORD = "order words"
     CONVERSATION_WORD = "conversation words"
     OFFER_WORD = "words of an offer"
+    PROPOSAL_WORD = "words of a proposal"
 
 
 AGENT_SECTIONS: Final = frozenset(section for section in Section if section.startswith("agent:"))
