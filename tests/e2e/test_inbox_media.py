@@ -1,18 +1,26 @@
 """Files and places of every kind, as a browser shows them."""
 
+import asyncio
 import math
 import struct
 import wave
 from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Final
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Path
 
-from e2e.desk import SitDown, hear
+from e2e.desk import SitDown, hear, line_of
 from e2e.stage import Stage, eventually
 from factories import Tenant, some_number
+from serving import serving
 
 pytestmark = pytest.mark.timeout(300)  # the first one may have to install the browser
 
@@ -63,18 +71,58 @@ async def test_a_picture_is_sent_and_looked_at(running: Stage, acme: Tenant, sit
 async def test_a_file_that_was_on_its_way_appears_once_it_is_there(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:
-    """No event says that it has come; the page was quicker than the fetching."""
     page, ana = await sit_down(), f"whatsapp:{some_number()}"
-    file = {"content_type": "image/png", "data_base64": b64encode(PICTURE).decode()}
-    conv_id = await running.write(acme, ana, "", media=[file])
-    changed = "UPDATE media SET status = $1 WHERE status = $2 RETURNING media_id"
-    await eventually(lambda: running.rows(acme, changed, "PENDING", "STORED"), "the file is fetched")
+    async with holding(PICTURE, "image/png") as (url, lets_go):
+        conv_id = await running.write(acme, ana, "", media=[{"content_type": "image/png", "url": url}])
+        await page.goto(f"/inbox/conversations/{conv_id}")
+        await expect(page.locator("#thread")).to_contain_text("The file is on its way")
 
-    await page.goto(f"/inbox/conversations/{conv_id}")
-    await expect(page.locator("#thread")).to_contain_text("The file is on its way")
-    await running.rows(acme, changed, "STORED", "PENDING")
+        lets_go.set()
 
-    await expect(page.locator("#thread [data-lightbox] img")).to_be_attached()
+        await expect(page.locator("#thread [data-lightbox] img")).to_be_visible()
+    await expect(page.locator("#thread")).not_to_contain_text("The file is on its way")
+
+
+async def test_a_file_that_can_not_be_had_is_given_up_before_everybodys_eyes(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), f"whatsapp:{some_number()}"
+    async with holding(None, "image/png") as (url, lets_go):
+        conv_id = await running.write(acme, ana, "", media=[{"content_type": "image/png", "url": url}])
+        await page.goto(f"/inbox/conversations/{conv_id}")
+        await expect(page.locator("#thread")).to_contain_text("The file is on its way")
+
+        lets_go.set()
+
+        await expect(page.locator("#thread")).to_contain_text("The file could not be fetched")
+
+
+async def test_what_comes_while_a_conversation_is_being_opened_is_shown_too(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page, ana = await sit_down(), f"whatsapp:{some_number()}"
+    read, arrives = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        answer = await route.fetch()
+        read.set()
+        await arrives.wait()
+        await route.fulfill(response=answer)
+
+    async with holding(PICTURE, "image/png") as (url, lets_go):
+        file = {"content_type": "image/png", "url": url}
+        conv_id = await running.write(acme, ana, "Chegou assim", media=[file])
+        await page.route(f"**/inbox/conversations/{conv_id}", hold, times=1)
+        await line_of(page, "Chegou assim").click()
+        await read.wait()
+        lets_go.set()
+        stored = "SELECT FROM media WHERE status = 'STORED'"
+        await eventually(lambda: running.rows(acme, stored), "the file is fetched")
+        await running.write(acme, ana, "E agora?")
+        await expect(line_of(page, "E agora?")).to_be_visible()  # so the page has heard of the file too
+        arrives.set()
+
+        await expect(page.locator("#thread [data-lightbox] img")).to_be_visible()
 
 
 async def test_recordings_films_documents_and_places_are_shown_and_played(
@@ -105,6 +153,20 @@ async def test_recordings_films_documents_and_places_are_shown_and_played(
     await expect(shared).to_have_attribute(
         "href", "https://www.openstreetmap.org/?mlat=-23.5614&mlon=-46.6559#map=17/-23.5614/-46.6559"
     )
+
+
+@asynccontextmanager
+async def holding(content: bytes | None, content_type: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """Where the provider keeps a file that comes late, or, without content, that nobody may have; and its signal."""
+    lets_go = asyncio.Event()
+
+    async def give(_request: Request) -> Response:
+        await lets_go.wait()
+        return Response(content, 403 if content is None else 200, media_type=content_type)
+
+    async with serving(Starlette(routes=[Path("/", give)])) as url:
+        yield url, lets_go
+        lets_go.set()
 
 
 async def _played(page: Page, kind: str) -> None:

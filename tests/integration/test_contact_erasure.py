@@ -313,6 +313,7 @@ async def test_a_file_that_arrives_during_the_erasure_is_not_kept(
     [row] = await rows(services, acme, "SELECT status, provider_url FROM media")
     assert (row["status"], row["provider_url"]) == (MediaStatus.ERASED, "")
     assert await services.media.store.get(f"{acme.owner_id}/{file['media_id']}") is None
+    assert await rows(services, acme, "SELECT FROM events WHERE type LIKE 'media.%'") == []
 
 
 async def test_who_writes_again_is_a_new_contact_who_still_wants_no_messages(

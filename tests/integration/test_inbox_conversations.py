@@ -11,6 +11,7 @@ from fakes import FakeGateway
 from owner.integrations.twilio.errors import provider_error
 from owner.models.enums import UserRole
 from owner.models.label import LabelCreate
+from owner.models.message import Attachment
 from owner.services.catalog import Services
 from reading import rows
 from visiting import PASSWORD, visiting
@@ -71,6 +72,21 @@ async def test_what_happened_stands_where_it_happened_with_names_and_evidence(
     assert "the customer said that it is over" not in closed  # English that no reader chose
     assert "Ana took it" in page or f"{acme.owner.name} took it" in page
     assert "put the label VIP on it" in page
+
+
+async def test_a_file_says_whether_it_comes_could_not_be_had_or_was_erased(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    files = [Attachment(url="https://a.example/1", content_type="image/png")]
+    path = f"/inbox/conversations/{await some_conversation(services, acme, attachments=files)}"
+    shown = {}
+    for status in ("PENDING", "FAILED", "ERASED"):
+        await rows(services, acme, "UPDATE media SET status = $1 RETURNING media_id", status)
+        shown[status] = (await browser.get(path)).text
+
+    assert "The file is on its way" in shown["PENDING"]
+    assert "The file could not be fetched. The customer may send it again." in shown["FAILED"]
+    assert "The file was erased." in shown["ERASED"]
 
 
 async def test_an_answer_is_queued_and_shown(services: Services, browser: Browser, acme: Tenant) -> None:

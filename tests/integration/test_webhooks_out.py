@@ -17,6 +17,7 @@ from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.models.errors import TooManyWebhookEndpoints, WebhookEndpointDisabled, WebhookUrlForbidden
 from owner.models.event import SYSTEM
+from owner.models.message import Attachment
 from owner.models.webhook_delivery import (
     CLAIM,
     SCHEDULE,
@@ -34,6 +35,7 @@ from owner.models.webhook_endpoint import (
 )
 from owner.repositories.webhook_deliveries import DeliveryFilter, listing
 from owner.services.catalog import Services
+from owner.services.ports import FetchedMedia
 from owner.services.secrets_box import FernetBox, new_secret_key
 from owner.services.webhook_courier import OWNER_AT_ONCE
 from reading import rows
@@ -93,6 +95,35 @@ async def test_a_customers_message_is_told_signed_and_without_its_text(
     assert verified["timestamp"].endswith("Z")
     assert message.headers["content-type"] == "application/json"
     assert all("segredo" not in delivered.body for delivered in consumer.received)
+
+
+async def test_a_customers_file_is_told_after_its_message_and_without_its_address(
+    services: Services, acme: Tenant, gateway: FakeGateway, consumer: Consumer
+) -> None:
+    endpoint, _ = await an_endpoint(services, acme, consumer.url, "message.received", "media.*")
+    url = "https://api.twilio.com/segredo"
+    gateway.media[url] = FetchedMedia(b"%PDF-1.7", "application/pdf")
+    receipt = await services.inbound.receive(
+        make_inbound(
+            acme, customer=some_number(), attachments=[Attachment(url=url, content_type="application/pdf")]
+        ),
+        owner=acme.owner,
+        twilio_account_id=acme.account.twilio_account_id,
+    )
+    [file] = await rows(services, acme, "SELECT media_id FROM media")
+
+    await tell(services, acme, endpoint)
+    await services.media.fetch(acme.owner_id, file["media_id"])
+    await tell(services, acme, endpoint)
+
+    assert [(told.type, told.sequence) for told in consumer.received] == [
+        ("message.received", 1),
+        ("media.stored", 2),
+    ]
+    told = consumer.received[-1].content["data"]
+    assert (told["conv_id"], told["msg_id"]) == (receipt.conv_id, receipt.msg_id)
+    assert told["data"] == {"media_id": file["media_id"], "content_type": "application/pdf", "size": 8}
+    assert "segredo" not in consumer.received[-1].body
 
 
 async def test_a_consumer_that_was_down_for_hours_gets_each_event_once_with_the_id_it_always_had(

@@ -22,7 +22,10 @@ router = APIRouter(prefix="/v1/media", tags=["messages"], route_class=Route)
 async def get_media(
     media_id: Annotated[int, Path(ge=1, le=LARGEST_ID)], services: UseCases, caller: Caller
 ) -> Response:
-    """A file that a customer sent. Its type was read from the bytes, and nothing in it can run in a browser."""
+    """A file that a customer sent, from the event `media.stored` on.
+
+    Its type was read from the bytes, and nothing in it can run in a browser.
+    """
     return as_file(await services.media.open(caller.owner_id, media_id))
 
 

@@ -32,7 +32,7 @@ from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox/conversations", route_class=PageRoute)
 Wish = Annotated[ListWish, Query()]
-SHOWN: Final = ("closure.", "contact.", "conversation.", "label.", "message.", "note.")
+SHOWN: Final = ("closure.", "contact.", "conversation.", "label.", "media.", "message.", "note.")
 
 
 class StretchWish(Asked):

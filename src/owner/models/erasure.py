@@ -15,6 +15,7 @@ _OUR_TEXTS: Final = frozenset(
     {
         "by",
         "channel",
+        "content_type",  # read from a file's bytes, never what its sender claims
         "decision",
         "detector_version",
         "expires_at",

@@ -50,6 +50,8 @@ EVENT_TYPES: Final[Mapping[str, str]] = {
     "label.created": "a label was made",
     "label.deleted": "a label is gone from everywhere",
     "label.updated": "a label changed",
+    "media.failed": "a customer's file could not be had from Twilio, and is not asked for any more",
+    "media.stored": "a customer's file is here: `GET /v1/media/{media_id}` answers",
     "message.accepted": "Twilio took a message",
     "message.canceled": "a scheduled message was called off",
     "message.delivered": "a phone has a message",

@@ -56,6 +56,12 @@ class Media(Entity):
         self.error = error
         self.updated_at = at
 
+    def facts(self) -> dict[str, int | str | None]:
+        """What may be told of it, also after it was erased: what others claim that a file is may be anything."""
+        if self.status is MediaStatus.STORED:
+            return {"media_id": self.media_id, "content_type": self.content_type, "size": self.size}
+        return {"media_id": self.media_id, "attempts": self.attempts}
+
     def _note_attempt(self, error: str | None, at: datetime) -> None:
         self.attempts += 1
         self.error = error

@@ -230,7 +230,7 @@ class MessageUpdate(DTO):
 
 
 class MediaResponse(DTO):
-    """A file of a message; `url` is served by this API once `is_available`."""
+    """A file of a message; `url` is served by this API once `is_available`, which the event `media.stored` tells."""
 
     media_id: int
     content_type: str

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
-from owner.db.database import Database
+from owner.db.database import Connection, Database
 from owner.logs import get_logger
 from owner.models.errors import MediaNotFound, OutcomeUnknown, ProviderError
+from owner.models.event import SYSTEM, NewEvent
 from owner.models.media import Media, MediaStatus
 from owner.models.outage_errors import MediaStoreUnavailable
 from owner.models.twilio_account import TwilioAccount
 from owner.repositories.conversations import ConversationRepository
+from owner.repositories.events import EventRepository
 from owner.repositories.media import MediaRepository
 from owner.repositories.messages import MessageRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
@@ -19,6 +21,7 @@ from owner.services.twilio_accounts import TwilioService
 log = get_logger(__name__)
 
 MAXIMUM_BYTES: Final = 25 * 1024 * 1024
+_TOLD: Final = {MediaStatus.STORED: "media.stored", MediaStatus.FAILED: "media.failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class MediaService:
             ProviderError, OutcomeUnknown: it can't be had now; worth another attempt.
             MediaStoreUnavailable: it can't be kept now; worth any number of attempts.
         """
-        media, account = await self._find(owner_id, media_id)
+        media, conv_id, account = await self._find(owner_id, media_id)
         if media.status is not MediaStatus.PENDING:
             return
         try:
@@ -62,11 +65,11 @@ class MediaService:
             fetched = await self.gateway.fetch_media(media.provider_url, credentials, max_bytes=MAXIMUM_BYTES)
         except (ProviderError, OutcomeUnknown) as problem:
             is_permanent = isinstance(problem, ProviderError) and problem.permanent
-            if await self._miss(media, problem.message, is_permanent=is_permanent):
+            if await self._miss(media, conv_id, problem.message, is_permanent=is_permanent):
                 raise
             return
         try:
-            await self._keep(media, fetched)
+            await self._keep(media, conv_id, fetched)
         except MediaStoreUnavailable as problem:
             await self._postpone(media, problem.message)
             raise
@@ -88,15 +91,16 @@ class MediaService:
             raise MediaNotFound(media_id=media_id, media_status=media.status)
         return File(media, content)
 
-    async def _find(self, owner_id: int, media_id: int) -> tuple[Media, TwilioAccount]:
+    async def _find(self, owner_id: int, media_id: int) -> tuple[Media, int, TwilioAccount]:
+        """A file, the conversation that it belongs to, and the account that it came by."""
         async with self.database.owner(owner_id) as connection:
             media = await MediaRepository(connection).get(media_id)
             message = await MessageRepository(connection).get(media.msg_id)
             conversation = await ConversationRepository(connection).get(message.conv_id)
             account = await TwilioAccountRepository(connection).get(conversation.twilio_account_id)
-        return media, account
+        return media, conversation.conv_id, account
 
-    async def _keep(self, media: Media, fetched: FetchedMedia) -> None:
+    async def _keep(self, media: Media, conv_id: int, fetched: FetchedMedia) -> None:
         """Store a file while its row is held: whoever erases the customer's data waits, and then deletes it."""
         async with self.database.owner(media.owner_id) as connection:
             held = await MediaRepository(connection).get(media.media_id, for_update=True)
@@ -104,7 +108,7 @@ class MediaService:
                 return
             await self.store.put(media_key(held.owner_id, held.media_id), fetched.content)
             held.store(fetched.content, fetched.content_type, at=self.clock.now())
-            await MediaRepository(connection).save(held)
+            await _settle(connection, held, conv_id)
         log.info("media_fetched", owner_id=held.owner_id, media_id=held.media_id, status=held.status)
 
     async def _postpone(self, media: Media, error: str) -> None:
@@ -115,16 +119,24 @@ class MediaService:
                 await MediaRepository(connection).save(held)
         log.warning("media_not_kept", owner_id=held.owner_id, media_id=held.media_id)
 
-    async def _miss(self, media: Media, error: str, *, is_permanent: bool) -> bool:
+    async def _miss(self, media: Media, conv_id: int, error: str, *, is_permanent: bool) -> bool:
         """Note that the provider did not give it. Returns whether another attempt makes sense."""
         async with self.database.owner(media.owner_id) as connection:
             held = await MediaRepository(connection).get(media.media_id, for_update=True)
             if held.status is not MediaStatus.PENDING:
                 return False
             is_worth_another = held.miss(error, is_permanent=is_permanent, at=self.clock.now())
-            await MediaRepository(connection).save(held)
+            await _settle(connection, held, conv_id)
         log.info("media_missed", owner_id=held.owner_id, media_id=held.media_id, status=held.status)
         return is_worth_another
+
+
+async def _settle(connection: Connection, held: Media, conv_id: int) -> None:
+    """Save what became of a file, and tell it where nothing more will."""
+    await MediaRepository(connection).save(held)
+    if event_type := _TOLD.get(held.status):
+        event = NewEvent(event_type, SYSTEM, conv_id, held.msg_id, data=held.facts())
+        await EventRepository(connection).add_all(held.owner_id, [event])
 
 
 def media_key(owner_id: int, media_id: int) -> str:

@@ -18,15 +18,20 @@ function soon(name) {
 const TYPES = body.dataset.eventTypes?.split(" ") ?? [];
 let place = body.dataset.since; // what the page shows already
 let heardAt = Date.now();
+const passedBy = new Set(); // conversations that something happened in while another one is being opened
 function hear(event) {
   heardAt = Date.now();
   place = event.lastEventId;
   if (event.type === "alive") return;
   const { conv_id: convId } = JSON.parse(event.data);
-  soon("conversations-changed");
+  if (!event.type.startsWith("media.")) soon("conversations-changed"); // whose lines say nothing of files
   if (event.type === "message.received") body.dispatchEvent(new CustomEvent("customer-wrote", { detail: String(convId) }));
   if (convId && String(convId) === openConversation()) soon("conversation-changed");
+  else passedBy.add(String(convId));
 }
+// What happens between the reading of a conversation and its being shown is asked for once it is shown.
+document.addEventListener("htmx:before:request", (event) => { if (event.detail.ctx.sourceElement.matches?.(".line")) passedBy.clear(); });
+document.addEventListener("htmx:after:swap", () => { if (passedBy.delete(openConversation())) soon("conversation-changed"); });
 
 const live = document.getElementById("live");
 const clock = (moment) => moment.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
@@ -73,23 +78,6 @@ function reopen() {
 setInterval(() => { if (Date.now() - heardAt > SILENT) reopen(); }, 5000);
 addEventListener("online", reopen);
 
-// ---- A file that is still on its way is asked for again, ever more seldom: no event says that it has come.
-const ASKED_AFTER = 1000; // milliseconds
-const ASKED_AT_LEAST_EVERY = 60000;
-let asking = null;
-let patience = ASKED_AFTER;
-function askForFiles() {
-  if (!document.querySelector("#thread [data-awaited]")) {
-    patience = ASKED_AFTER;
-    return;
-  }
-  asking ??= setTimeout(() => {
-    asking = null;
-    patience = Math.min(patience * 2, ASKED_AT_LEAST_EVERY);
-    soon("conversation-changed");
-  }, patience);
-}
-
 // ---- The thread stays at its end, unless somebody reads further up.
 const thread = () => document.getElementById("thread");
 let isAtEnd = true;
@@ -107,12 +95,11 @@ function toPlace() {
   } else if (isAtEnd || wanted !== shown) toEnd();
   shown = wanted;
 }
-document.addEventListener("htmx:after:swap", () => { toPlace(); mark(); askForFiles(); });
+document.addEventListener("htmx:after:swap", () => { toPlace(); mark(); });
 // A picture or a film has its height only once it is there.
 for (const arrived of ["load", "loadedmetadata"]) document.addEventListener(arrived, (event) => { if (isAtEnd && thread()?.contains(event.target)) toEnd(); }, true);
 body.addEventListener("written", () => { isAtEnd = true; });
 toPlace();
-askForFiles();
 
 // ---- What is asked for last is what is shown, in whatever order answers come.
 let wanted = null;
