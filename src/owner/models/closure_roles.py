@@ -85,7 +85,8 @@ def _only_plans(items: Sequence[Item], position: int) -> bool:
     if before and before[-1]:
         return False  # "when will I call you"
     tells_when = any(before) or any(item.words in _MAY_TELL_WHEN for item in follows)
-    if writes_to_agent(items[position]) and not tells_when:
+    thinks = any(item.section is Section.GIVES_UP for item in items[:position])
+    if writes_to_agent(items[position]) and not (tells_when or thinks):
         return not told  # not "I'll mail you the photos"
     return len(told) <= _LONGEST_PLAN
 
@@ -241,9 +242,11 @@ class ClauseRoles:
         """A leave where only times follow ("see you at six"); "see you at the store" may be anything."""
         if self.is_negated or self.previous is Section.LEFT_OVER:
             return Role.OPEN
-        times = lexicon().sets[Section.TIME_OR_NUMBER]
-        told = (item for item in self.items[position + 1 :] if item.section is Section.LEFT_OVER)
-        if any(item.words not in times for item in told):
+        sets = lexicon().sets
+        told = [item.words for item in self.items[position + 1 :] if item.section is Section.LEFT_OVER]
+        if told and told[-1] in sets[Section.NAME]:
+            told.pop()
+        if not sets[Section.TIME_OR_NUMBER].issuperset(told):
             return Role.OPEN
         self._absorb(_LONGEST_MEETING, until=ENDS_A_REASON - {Section.NUMBER})
         return Role.EVIDENCE
