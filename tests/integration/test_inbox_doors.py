@@ -223,6 +223,15 @@ async def test_what_an_open_page_is_told_ends_when_the_role_no_longer_hears_it(
         monkeypatch.setattr(access, "permissions_of_role", lambda role: frozenset({Permission.SELF}))
 
 
+async def test_nobody_is_promised_a_mail_that_cannot_be_sent(browser: Browser, services: Services) -> None:
+    services.password_links.mailer = None
+
+    page = await browser.get("/inbox/password-forgotten")
+
+    assert "No mail is sent from here" in page.html
+    assert '<form method="post">' not in page.html
+
+
 async def test_an_open_page_hears_in_silence_that_the_server_is_there(
     browser: Browser, acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

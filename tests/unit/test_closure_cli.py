@@ -146,6 +146,14 @@ def test_a_dialogue_with_too_few_labels_is_named() -> None:
     assert result.stdout.startswith("pt: 4 user turns")
 
 
+def test_a_file_of_another_kind_is_not_reported_line_by_line() -> None:
+    result = run("evaluate", "-", given=lines(*[{"text": "tchau"}] * 12))
+
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 11
+    assert "2 more lines could not be read." in result.stderr
+
+
 def test_an_unknown_label_is_named() -> None:
     result = run("evaluate", "-", given=lines({**DIALOGUE, "labels": ["bye", *DIALOGUE["labels"][1:]]}))
 

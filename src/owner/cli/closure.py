@@ -18,6 +18,7 @@ from owner.models.owner import ClosureSettings
 app = typer.Typer(help="Try and measure the closure detector.", no_args_is_help=True)
 
 BROKEN_LINES: Final = 1  # the exit code when a line could not be read
+REPORTED: Final = 10  # lines that could not be read are reported one by one, and counted beyond these
 STDIN: Final = "-"
 
 File = Annotated[
@@ -97,11 +98,11 @@ def _settings_of(owner_id: int) -> ClosureSettings:
 
 
 class _Lines(Iterator[Parsed]):
-    """The parsed lines of a file; a broken one is reported on stderr and skipped."""
+    """The parsed lines of a file; broken ones are skipped and reported on stderr."""
 
     def __init__(self, file: str, parse: Callable[[Any], Parsed]) -> None:
         self.parse = parse
-        self.is_broken = False
+        self.broken = 0
         self.parsed = self._read(file)
 
     def __next__(self) -> Parsed:
@@ -109,7 +110,9 @@ class _Lines(Iterator[Parsed]):
 
     def finish(self) -> None:
         """End the program with the exit code that tells whether every line could be read."""
-        if self.is_broken:
+        if self.broken > REPORTED:
+            typer.echo(f"{self.broken - REPORTED} more lines could not be read.", err=True)
+        if self.broken:
             raise typer.Exit(BROKEN_LINES)
 
     def _read(self, file: str) -> Iterator[Parsed]:
@@ -120,8 +123,9 @@ class _Lines(Iterator[Parsed]):
                 try:
                     yield self.parse(_decoded(line))
                 except BrokenLineError as error:
-                    self.is_broken = True
-                    typer.echo(f"line {number}: {error}", err=True)
+                    self.broken += 1
+                    if self.broken <= REPORTED:
+                        typer.echo(f"line {number}: {error}", err=True)
 
 
 @contextmanager

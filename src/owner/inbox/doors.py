@@ -50,9 +50,10 @@ class SignInPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class ForgottenPage(Page):
-    """Where a link by e-mail is asked for."""
+    """Where a link by e-mail is asked for, if this installation can mail one."""
 
     template: ClassVar = "password_forgotten.html"
+    can_mail: bool
     is_sent: bool = False
     problem: str | None = None
 
@@ -128,19 +129,20 @@ async def sign_out(request: Request, services: UseCases, person: Person) -> Resp
 
 
 @router.get("/password-forgotten", **needs(None))
-async def ask_for_email(request: Request) -> Response:
-    return show(request, ForgottenPage())
+async def ask_for_email(request: Request, services: UseCases) -> Response:
+    return show(request, ForgottenPage(services.password_resets.can_mail))
 
 
 @router.post("/password-forgotten", **needs(None))
 async def ask_for_link(
     request: Request, services: UseCases, visitor: From, email: Annotated[str, Form(max_length=254)]
 ) -> Response:
+    can_mail = services.password_resets.can_mail
     try:
         await services.password_resets.ask(said(PasswordResetCreate, email=email).email, visitor)
     except RateLimited as problem:
-        return show(request, ForgottenPage(problem=problem.message), status=http_status(problem))
-    return show(request, ForgottenPage(is_sent=True))
+        return show(request, ForgottenPage(can_mail, problem=problem.message), status=http_status(problem))
+    return show(request, ForgottenPage(can_mail, is_sent=True))
 
 
 @router.get("/password", **needs(None))

@@ -1,11 +1,14 @@
 """Who is calling, for which owner, and what they may do."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from owner.models.enums import ActorKind, UserRole
 from owner.models.errors import PermissionMissing
 from owner.models.event import Actor
 from owner.models.permissions import Permission
+
+ONLY_PEOPLE: Final = "Only somebody who signed in can do this; a key can't."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Principal:
     def signed_in_user_id(self) -> int:
         """The person who is signed in; raises `PermissionMissing` for a program, which has no account."""
         if self.user_id is None:
-            raise PermissionMissing(Permission.SELF)
+            raise PermissionMissing(Permission.SELF, ONLY_PEOPLE)
         return self.user_id
 
     @property
@@ -40,7 +43,7 @@ class Principal:
     def require(self, permission: Permission) -> None:
         """Raise `PermissionMissing`, naming the permission, unless the caller has it."""
         if not self.may(permission):
-            raise PermissionMissing(permission)
+            raise PermissionMissing(permission, ONLY_PEOPLE if permission is Permission.SELF else None)
 
     def require_all(self, permissions: frozenset[Permission]) -> None:
         """Raise `PermissionMissing` if the caller is about to give somebody more than it has itself.

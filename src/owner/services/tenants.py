@@ -55,7 +55,7 @@ class TenantService:
                 {
                     "owner_id": owner_id,
                     "email": create.email,
-                    "name": create.name,
+                    "name": create.email.partition("@")[0],
                     "role": UserRole.ADMIN,
                     "password_hash": password_hash,
                 }

@@ -29,7 +29,11 @@ class CompanyPage(SettingsPage):
 
     @property
     def zones(self) -> list[tuple[str, str]]:
-        return [(name, name.replace("_", " ")) for name in sorted(time_zones())]
+        """Those named after a place, UTC, and whichever is stored: not "Factory", "localtime" and their like."""
+        named = {name for name in time_zones() if "/" in name and not name.startswith("Etc/")}
+        return [
+            (name, name.replace("_", " ")) for name in sorted({*named, "UTC", self.form.text("time_zone")})
+        ]
 
 
 @router.get("", **needs(Permission.SETTINGS_READ))
