@@ -27,7 +27,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from owner import bootstrap
+from owner import bootstrap, deployment
 from owner.cli.context import database
 from owner.repositories.jobs import JobRepository
 from owner.settings import Settings
@@ -78,7 +78,7 @@ def measure(settings: Settings, wanted: argparse.Namespace, port: int, number: i
 
 def run_worker(settings: Settings, jobs: int) -> float:
     asyncio.run(queue(settings, jobs))
-    with psycopg.connect(bootstrap.migration_url(settings), autocommit=True) as connection:
+    with psycopg.connect(deployment.migration_url(settings), autocommit=True) as connection:
 
         def left() -> int:
             row = connection.execute(

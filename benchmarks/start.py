@@ -21,7 +21,7 @@ from urllib.request import urlopen
 import psutil
 from product import free_port, own_environment, processor_time
 
-from owner import bootstrap
+from owner import deployment
 from owner.cli.context import database
 
 BARE: Final = """
@@ -53,8 +53,8 @@ def main() -> None:
         own_environment(Path(folder)),
         database(stay="hold") as settings,
     ):
-        os.environ["OWNER_DATABASE_URL"] = bootstrap.application_url(settings)
-        os.environ["OWNER_SECRET_KEY"] = ",".join(bootstrap.secret_keys(settings))
+        os.environ["OWNER_DATABASE_URL"] = deployment.application_url(settings)
+        os.environ["OWNER_SECRET_KEY"] = ",".join(deployment.secret_keys(settings))
         _bare(), _api(), _worker(), _help()  # the first start compiles
         measured = [(_bare(), _api(), _worker(), _help()) for _ in range(rounds)]
     bare, api, worker, told = zip(*measured, strict=True)

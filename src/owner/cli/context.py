@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
-from owner import bootstrap
+from owner import bootstrap, deployment
 from owner.logs import configure_logging
 from owner.models.errors import InvalidInput
 from owner.services.catalog import Services
@@ -33,10 +33,10 @@ def database(
         return
     from owner.db import migrate
 
-    server = bootstrap.embedded_server(settings)
+    server = deployment.embedded_server(settings)
     with server.hold() if stay == "hold" else server.visit():
-        application_role = migrate.role_of(bootstrap.application_url(settings))
-        migrate.upgrade(bootstrap.migration_url(settings), application_role=application_role)
+        application_role = migrate.role_of(deployment.application_url(settings))
+        migrate.upgrade(deployment.migration_url(settings), application_role=application_role)
         yield settings
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from owner import bootstrap
+from owner import deployment
 from owner.cli.context import database, out
 from owner.db.embedded import bin_dir
 from owner.settings import get_settings
@@ -19,8 +19,8 @@ def url(*, admin: Annotated[bool, typer.Option("--admin", help="The migration ro
     """Print a libpq URI, as for `psql "$(owner db url)"`; starts the embedded server and leaves it up."""
     settings = get_settings()
     if settings.uses_embedded_database:
-        bootstrap.embedded_server(settings).start_and_leave()
-    print(bootstrap.migration_url(settings) if admin else bootstrap.application_url(settings))  # noqa: T201 - programs read standard output
+        deployment.embedded_server(settings).start_and_leave()
+    print(deployment.migration_url(settings) if admin else deployment.application_url(settings))  # noqa: T201 - programs read standard output
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -32,7 +32,7 @@ def shell(
 ) -> None:
     """Open psql, which comes along; what follows is handed on to it, as `-c 'TABLE conversations'`."""
     with database() as settings:
-        address = bootstrap.migration_url(settings) if admin else bootstrap.application_url(settings)
+        address = deployment.migration_url(settings) if admin else deployment.application_url(settings)
         tenant = {} if owner is None else {"PGOPTIONS": f"-c app.owner_id={owner}"}
         psql = [str(bin_dir() / "psql"), address, *context.args]
         done = subprocess.run(psql, env={**os.environ, **tenant}, check=False)  # nosec B603 # our psql
@@ -42,7 +42,7 @@ def shell(
 @app.command()
 def stop() -> None:
     """Stop the embedded server, unless somebody is working with it."""
-    if bootstrap.embedded_server(get_settings()).stop():
+    if deployment.embedded_server(get_settings()).stop():
         out.print("The embedded Postgres is stopped.")
     else:
         out.print("The embedded Postgres stops when the last process that works with it ends.")

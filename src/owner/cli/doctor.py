@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import typer
 
-from owner import bootstrap
+from owner import bootstrap, deployment
 from owner.cli.context import out
 from owner.db.database import Database
 from owner.db.notices import hears_itself
@@ -19,7 +19,7 @@ def doctor() -> None:
     """Check settings, key, database, role and schema; say what to do about each that is wrong."""
     settings = get_settings()
     embedded = settings.uses_embedded_database
-    with bootstrap.embedded_server(settings).visit() if embedded else nullcontext():
+    with deployment.embedded_server(settings).visit() if embedded else nullcontext():
         is_well = asyncio.run(_examine(settings))
     if not is_well:
         raise typer.Exit(1)
@@ -28,7 +28,7 @@ def doctor() -> None:
 async def _examine(settings: Settings) -> bool:
     findings = [_key(settings), _public_url(settings), _mail(settings), await _redis(settings)]
     try:
-        database = await Database.connect(bootstrap.application_url(settings), pool_size=2)
+        database = await Database.connect(deployment.application_url(settings), pool_size=2)
     except Unavailable as problem:
         findings.append(_finding("database", problem))
     else:
@@ -42,7 +42,7 @@ async def _examine(settings: Settings) -> bool:
 
 async def _live_events(settings: Settings) -> bool:
     """Without notices events come up to a second later: worth a word, and wrong only where somebody set a URL."""
-    if await hears_itself(bootstrap.listen_url(settings)):
+    if await hears_itself(deployment.listen_url(settings)):
         return _finding("live events")
     if settings.listen_database_url is not None:
         unheard = "OWNER_LISTEN_DATABASE_URL does not do for LISTEN: it needs the database itself, not a transaction pooler."
@@ -56,7 +56,7 @@ async def _live_events(settings: Settings) -> bool:
 
 def _key(settings: Settings) -> bool:
     try:
-        FernetBox(bootstrap.secret_keys(settings))
+        FernetBox(deployment.secret_keys(settings))
     except OwnerError as problem:
         return _finding("secret key", problem)
     return _finding("secret key")

@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from owner import bootstrap, processes
+from owner import bootstrap, deployment, processes
 from owner.cli.context import database, out
 from owner.models.errors import Misconfigured
 from owner.settings import Settings, get_settings
@@ -90,8 +90,8 @@ def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def hand_down(settings: Settings, *, public_url: str) -> None:
     """Tell the processes that this one starts what it found out, in the words of the environment."""
-    os.environ["OWNER_SECRET_KEY"] = ",".join(bootstrap.secret_keys(settings))
-    os.environ["OWNER_DATABASE_URL"] = bootstrap.application_url(settings)
+    os.environ["OWNER_SECRET_KEY"] = ",".join(deployment.secret_keys(settings))
+    os.environ["OWNER_DATABASE_URL"] = deployment.application_url(settings)
     os.environ["OWNER_PUBLIC_URL"] = settings.public_url or public_url
     os.environ["OWNER_HOME"] = str(settings.home)
     get_settings.cache_clear()

@@ -1,6 +1,7 @@
 """Puts a message into a conversation's outbox, in whatever transaction the caller has open."""
 
 from datetime import datetime
+from typing import Any
 
 from owner.db.database import Connection
 from owner.models.addresses import Address
@@ -37,11 +38,7 @@ async def queue_message(
         ContactOptedOut: the customer asked not to be written to.
         HandledByPerson: an AI writes while a person answers.
     """
-    conversation.refuse_if_closed()
-    conversation.refuse_author(create.written_by)
-    await refuse_unwanted(connection, Address(conversation.channel, conversation.customer_address))
-    if create.content_sid is None:
-        conversation.refuse_outside_window(now=at)
+    await _refuse_unless_allowed(connection, conversation, create, at=at)
     if by.kind is ActorKind.USER:
         conversation.hand_off(Handler.PERSON, by=by, reason="a person wrote", at=at)
     times = conversation.answer_times(written_by=create.written_by, at=at)
@@ -50,25 +47,8 @@ async def queue_message(
         if is_farewell
         else conversation.note_outbound(written_by=create.written_by, by=by, at=at)
     )
-    shown = look.model_dump(mode="json", exclude_defaults=True) if look else None
     message = await MessageRepository(connection).add(
-        {
-            "owner_id": conversation.owner_id,
-            "conv_id": conversation.conv_id,
-            "seq": seq,
-            "direction": MessageDirection.OUTBOUND,
-            "message_owner": create.written_by,
-            "message_type": create.message_type,
-            "content": create.content or "",
-            "delivery_status": DeliveryStatus.QUEUED,
-            "media_urls": create.media_urls,
-            "content_sid": create.content_sid,
-            "content_variables": create.content_variables,
-            "metadata": {TEMPLATE_LOOK: shown} if shown else {},
-            "author_id": by.id,
-            "created_at": at,
-            "updated_at": at,
-        }
+        _row(conversation, create, seq=seq, by=by, at=at, look=look)
     )
     conversation.note(
         "message.queued",
@@ -93,3 +73,42 @@ async def refuse_unwanted(connection: Connection, customer: Address) -> None:
         raise ContactBlocked(blocked_at=recipient.blocked_at)
     if recipient.opted_out_at is not None:
         raise ContactOptedOut(opted_out_at=recipient.opted_out_at)
+
+
+async def _refuse_unless_allowed(
+    connection: Connection, conversation: Conversation, create: MessageCreate, *, at: datetime
+) -> None:
+    conversation.refuse_if_closed()
+    conversation.refuse_author(create.written_by)
+    await refuse_unwanted(connection, Address(conversation.channel, conversation.customer_address))
+    if create.content_sid is None:
+        conversation.refuse_outside_window(now=at)
+
+
+def _row(
+    conversation: Conversation,
+    create: MessageCreate,
+    *,
+    seq: int,
+    by: Actor,
+    at: datetime,
+    look: TemplateLook | None,
+) -> dict[str, Any]:
+    shown = look.model_dump(mode="json", exclude_defaults=True) if look else None
+    return {
+        "owner_id": conversation.owner_id,
+        "conv_id": conversation.conv_id,
+        "seq": seq,
+        "direction": MessageDirection.OUTBOUND,
+        "message_owner": create.written_by,
+        "message_type": create.message_type,
+        "content": create.content or "",
+        "delivery_status": DeliveryStatus.QUEUED,
+        "media_urls": create.media_urls,
+        "content_sid": create.content_sid,
+        "content_variables": create.content_variables,
+        "metadata": {TEMPLATE_LOOK: shown} if shown else {},
+        "author_id": by.id,
+        "created_at": at,
+        "updated_at": at,
+    }
