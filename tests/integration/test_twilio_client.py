@@ -599,6 +599,19 @@ class TestFiles:
 
         assert refusal.value.kind is ProviderProblem.PERMANENT
 
+    async def test_a_host_that_never_comes_to_its_answer_is_hung_up_on(self) -> None:
+        hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        async with answering_bytes(10_000 * hints) as url, gateway_to("http://127.0.0.1:1") as gateway:
+            with pytest.raises(OutcomeUnknown):
+                await gateway.fetch_media(f"{url}/file", CREDENTIALS, max_bytes=1_000_000)
+
+    async def test_another_port_of_the_apis_host_is_as_strange_as_any_host(self) -> None:
+        async with gateway_to("http://10.0.0.7:8001") as gateway:
+            with pytest.raises(ProviderError) as refusal:
+                await gateway.fetch_media("http://10.0.0.7:5432/", CREDENTIALS, max_bytes=10_000)
+
+        assert refusal.value.kind is ProviderProblem.PERMANENT
+
     async def test_credentials_stay_behind_when_a_redirect_leads_elsewhere(
         self, provider: Provider, gateway: TwilioGateway
     ) -> None:

@@ -234,3 +234,26 @@ async def test_one_sender_serves_many_and_opens_again_after_it_was_closed() -> N
         await sender.aclose()
 
     assert statuses == [200] * 21
+
+
+async def test_a_consumer_that_never_comes_to_its_answer_is_hung_up_on() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    async with answering(10_000 * hints) as url:
+        answer = await send(url)
+
+    assert (answer.status, answer.error) == (None, AttemptError.INVALID_ANSWER)
+
+
+async def test_a_few_interim_answers_are_waited_out() -> None:
+    hints = 2 * b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    async with answering(hints + b"HTTP/1.1 204 No Content\r\n\r\n") as url:
+        answer = await send(url)
+
+    assert answer.status == 204
+
+
+async def test_answers_that_nobody_asked_for_are_not_taken_for_the_next_ones() -> None:
+    async with answering(10_000 * b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as url:
+        answer = await send(url)
+
+    assert (answer.status, answer.error) == (200, None)

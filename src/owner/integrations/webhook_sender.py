@@ -1,29 +1,24 @@
 """Carries webhooks over HTTP to addresses that somebody typed in, and so to none inside our own network."""
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from ipaddress import ip_address
 from time import monotonic
 from typing import Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from owner.integrations.guarded_http import AddressInfo, GuardedConnector
 from owner.models.network import IPNetwork, may_reach
 from owner.models.webhook_delivery import STORED_ANSWER, AttemptError, WebhookAnswer
 
 TIMEOUT: Final = 15.0  # seconds, from the name's look-up to the end of the answer
 READ_AT_MOST: Final = 64 * 1024  # bytes of an answer's body
-LOOK_UPS_AT_ONCE: Final = 64
 _KEPT_OPEN: Final = 3.0  # seconds; less than most servers keep a silent connection
 _LONGEST_HEADER: Final = 200  # characters of Retry-After that are looked at
-
-_AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
 
 class ForbiddenAddress(OSError):
@@ -77,11 +72,8 @@ class HttpWebhookSender:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0,
-                    keepalive_timeout=_KEPT_OPEN,
-                    socket_factory=self._socket,
-                    resolver=self._resolver or _Resolver(),
+                connector=GuardedConnector(
+                    keepalive_timeout=_KEPT_OPEN, socket_factory=self._socket, resolver=self._resolver
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
@@ -90,46 +82,12 @@ class HttpWebhookSender:
             )
         return self._session
 
-    def _socket(self, address_info: _AddressInfo) -> socket.socket:
+    def _socket(self, address_info: AddressInfo) -> socket.socket:
         """A socket for this very address, written as a number or found by name: no later look-up can change it."""
         family, kind, protocol, _, address = address_info
         if not may_reach(ip_address(str(address[0]).partition("%")[0]), self._allowed):
             raise ForbiddenAddress
         return socket.socket(family, kind, protocol)
-
-
-class _Resolver(AbstractResolver):
-    """Look-ups in threads of their own: a name server that is silent must hold up nothing else in the process."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="webhook-names")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        look_up = partial(
-            socket.getaddrinfo,
-            host,
-            port,
-            family=family,
-            type=socket.SOCK_STREAM,
-            flags=socket.AI_ADDRCONFIG,
-        )
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=port,
-                family=family,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for family, _, protocol, _, address in found
-        ]
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> str:

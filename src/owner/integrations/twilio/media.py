@@ -34,7 +34,7 @@ class MediaFetcher:
         self._reach = reach
         self._timeout = timeout
         self._total = total
-        self._exempt: aiohttp.ClientSession | None = None  # for the API's own host
+        self._exempt: aiohttp.ClientSession | None = None  # for the API itself, whatever its address
         self._guarded: aiohttp.ClientSession | None = None  # for every other
 
     async def fetch(self, url: str, credentials: Credentials, *, max_bytes: int) -> FetchedMedia:
@@ -73,7 +73,7 @@ class MediaFetcher:
             raise OutcomeUnknown from problem
 
     def _session(self, url: URL) -> aiohttp.ClientSession:
-        if self._reach.is_exempt(url):
+        if self._reach.is_api(url):
             if self._exempt is None:
                 self._exempt = open_session(timeout=self._timeout, total=self._total)
             return self._exempt

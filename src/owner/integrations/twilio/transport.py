@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
+from owner.integrations.guarded_http import AddressInfo, GuardedConnector
 from owner.models.network import IPAddress, is_public
 from owner.services.ports import Credentials
 
@@ -27,7 +28,7 @@ class AnswerTooLarge(Exception):
 def open_session(*, timeout: float, total: float, reach: "Reach | None" = None) -> ClientSession:
     """A session without cookies, proxies and memory of redirects; `reach` guards where it connects."""
     return ClientSession(
-        connector=TCPConnector(socket_factory=reach.socket if reach else None),
+        connector=GuardedConnector(socket_factory=reach.socket) if reach else TCPConnector(),
         cookie_jar=DummyCookieJar(),
         timeout=ClientTimeout(total=total, sock_connect=timeout, sock_read=timeout),
         auto_decompress=True,
@@ -72,13 +73,7 @@ class Reach:
         is_twilio = host == _TWILIO or host.endswith(f".{_TWILIO}")
         return self.is_api(url) or (is_twilio and url.scheme == "https" and url.is_default_port())
 
-    def is_exempt(self, url: URL) -> bool:
-        """Whether the guard has nothing to say: the API's own host, whatever its address."""
-        return url.host == self._api.host
-
-    def socket(
-        self, address_info: tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
-    ) -> socket.socket:
+    def socket(self, address_info: AddressInfo) -> socket.socket:
         """A socket for this address and no other, so a name can't change its address after a check."""
         family, kind, protocol, _, address = address_info
         if not self._may_connect(ipaddress.ip_address(str(address[0]).partition("%")[0])):
