@@ -4,6 +4,7 @@ import asyncio
 import base64
 import logging
 import socket
+import threading
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -604,6 +605,34 @@ class TestFiles:
         async with answering_bytes(10_000 * hints) as url, gateway_to("http://127.0.0.1:1") as gateway:
             with pytest.raises(OutcomeUnknown):
                 await gateway.fetch_media(f"{url}/file", CREDENTIALS, max_bytes=1_000_000)
+
+    async def test_a_silent_name_server_takes_no_thread_that_others_need(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+        is_over, all_ask, loop = threading.Event(), asyncio.Event(), asyncio.get_running_loop()
+
+        def silent(host: str, *_: object, **__: object) -> None:
+            asked.append(host)
+            if len(asked) == 40:
+                loop.call_soon_threadsafe(all_ask.set)
+            is_over.wait(30)
+            raise socket.gaierror
+
+        monkeypatch.setattr(socket, "getaddrinfo", silent)
+        async with gateway_to("https://api.twilio.com") as gateway:
+            fetches = [
+                asyncio.create_task(gateway.fetch_media(f"http://n{n}.example/", CREDENTIALS, max_bytes=1))
+                for n in range(40)
+            ]
+            async with asyncio.timeout(20):
+                await all_ask.wait()
+                turn = await asyncio.to_thread(lambda: "ours")
+            is_over.set()
+            missed = await asyncio.gather(*fetches, return_exceptions=True)
+
+        assert turn == "ours"
+        assert all(isinstance(problem, ProviderError) for problem in missed)
 
     async def test_another_port_of_the_apis_host_is_as_strange_as_any_host(self) -> None:
         async with gateway_to("http://10.0.0.7:8001") as gateway:

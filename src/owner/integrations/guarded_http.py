@@ -39,7 +39,8 @@ class GuardedConnector(TCPConnector):
             socket_factory=socket_factory,
             resolver=resolver or ThreadedNames(),
         )
-        self._factory = partial[ResponseHandler](_Impatient, loop=self._loop)
+        protocol: type[ResponseHandler] = _Impatient
+        self._factory = partial(protocol, loop=self._loop)
 
 
 class ThreadedNames(AbstractResolver):
