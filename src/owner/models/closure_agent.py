@@ -29,6 +29,7 @@ _HELPING_STEMS: Final = ("ajud", "ayud", "help", "assist", "serv")
 _LONGEST_LEAVE: Final = 5  # words of "e uma boa noite Ana Paula"
 _UNTIL: Final = frozenset({"ate", "hasta", "until"})  # "até amanhã" after other words is a date
 _OR: Final = frozenset({"ou", "or", "o", "u"})
+_ONCE_MORE: Final = frozenset({"again", "novo", "nuevo", "novamente", "nuevamente"})
 _GREETS_OR_LEAVES: Final = frozenset(  # take leave where nothing follows, and greet before anything else
     " ".join(words_of(greeting))
     for greeting in (
@@ -268,6 +269,8 @@ def _is_offer(words: list[str], end: int) -> bool:
 def _means_conversation(words: list[str], end: int) -> bool:
     """It is "may I close?" or "… the chat?", not "… the deal?"."""
     sets = lexicon().sets
+    if not _ONCE_MORE.isdisjoint(words[end:]):
+        return False  # "shall I end your session and log you in again?"
     if not sets[Section.ORDER_WORD].isdisjoint(words):
         return sets[Section.ORDER_WORD].isdisjoint(words[end:]) and not _closes_other(words)
     if not _closes_other(words):

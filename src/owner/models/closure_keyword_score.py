@@ -29,10 +29,15 @@ THANKS_INSTEAD: Final = 0.5  # the agent asked something else and still waits
 
 _OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does not mean "that's right"
 _LONGEST_RIGHT: Final = len("it will be that")  # "yes, that's all" may say that a summary is right
+_RIGHT_AWAY: Final = frozenset({"now", "agora", "ahora"})
 _WAVE: Final = "👋"  # hello and goodbye
 _OF_THE_WHOLE: Final = ("thats it", "that is it", "era iso")  # "ok, that's it": said of everything
 _NOT_NOW: Final = frozenset(words_of("was era eran eram foi fue will would será seria sería serían"))
-_OF_ALL: Final = frozenset(words_of("all everything it tudo só apenas todo solo nada nothing"))
+_OF_ALL: Final = frozenset(
+    words_of(
+        "all everything it tudo só apenas todo solo nada nothing done finished terminei terminado terminé"
+    )
+)
 _LOOKS_BACK: Final = "era iso"  # "that was it": with thanks nobody says so of what goes on
 _ONLY: Final = frozenset({"so", "solo", "apenas", "somente", "solamente", "only", "just"})
 _BARE_GOODBYE: Final = frozenset({Section.GOODBYE, Section.UNTIL_DAY, Section.ACKNOWLEDGEMENT})
@@ -229,6 +234,8 @@ def _worth_of_plan(item: Item, case: Case) -> float:
     if case.agent.asks_something_else:
         return _worth_of_plan_instead(item, case)
     settles = _SETTLES - SOFT if writes_to_agent(item) else _SETTLES
+    if not _RIGHT_AWAY.isdisjoint(item.words.split()):
+        return WORTH[Section.PLAN]  # "heading over now": they may write on the way
     return FULL if case.reading.find(settles) else WORTH[Section.PLAN]
 
 

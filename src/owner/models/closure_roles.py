@@ -37,7 +37,9 @@ _FOR_ONESELF: Final = _FIRST_PERSON | {"me", "us", "my", "our"}
 _LONGEST_PLAN: Final = 4  # words besides "I'll come by" and its times
 _NO_PLAN_WITH: Final = frozenset({"now", "agora", "ahora"})  # "I'll call you now": it goes on
 _NO_PLAN_BEFORE: Final = frozenset({"me", "us", "nos", "mim", "se", "si"})  # "I'll come by, keep two for me"
-_NAMES_NOBODY: Final = tuple(f"{word} " for word in words_of("will be"))  # "the courier will come by"
+_NAMES_NOBODY: Final = tuple(  # "the courier will come by"
+    f"{word} " for word in words_of("will be there heading coming swinging popping dropping stopping")
+)
 _ARTICLES: Final = frozenset({"o", "os", "el", "la", "los", "las"})  # "passo amanhã o número" hands it over
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
@@ -71,24 +73,31 @@ def _puts_off(items: Sequence[Item]) -> bool:
 
 def _only_plans(items: Sequence[Item], position: int) -> bool:
     """Little more is told than when and where ("I'll come by on Friday at six"), and nothing is wanted."""
-    if not _NO_PLAN_WITH.isdisjoint(word for item in items for word in item.words.split()):
-        return False
-    follows = items[position + 1 :]
-    if not _NO_PLAN_BEFORE.isdisjoint(word for item in follows for word in item.words.split()):
+    plan, before, follows = items[position], items[:position], items[position + 1 :]
+    if before and before[-1].words in _MAY_TELL_WHEN:
+        return False  # "when will I call you"
+    if not _NO_PLAN_BEFORE.isdisjoint(_words(follows)):
         return False
     times = lexicon().sets[Section.TIME_OR_NUMBER]
-    says_when = not times.isdisjoint(items[position].words.split())
-    if says_when and follows and follows[0].words.split()[0] in _ARTICLES:
+    names_time = not times.isdisjoint(plan.words.split())
+    if names_time and follows and follows[0].words.split()[0] in _ARTICLES:
         return False
     told = [item for item in items if item.section is Section.LEFT_OVER and item.words not in times]
-    before = [item.words in _MAY_TELL_WHEN for item in items[:position]]
-    if before and before[-1]:
-        return False  # "when will I call you"
-    tells_when = any(before) or any(item.words in _MAY_TELL_WHEN for item in follows)
-    thinks = any(item.section is Section.GIVES_UP for item in items[:position])
-    if writes_to_agent(items[position]) and not (tells_when or thinks):
-        return not told  # not "I'll mail you the photos"
+    if writes_to_agent(plan) and not _only_writes(before, follows, told):
+        return False
     return len(told) <= _LONGEST_PLAN
+
+
+def _only_writes(before: Sequence[Item], follows: Sequence[Item], told: Sequence[Item]) -> bool:
+    """They will write again some time: neither "I'll call you now" nor "I'll mail you the photos"."""
+    if not _NO_PLAN_WITH.isdisjoint(_words([*before, *follows])):
+        return False
+    tells_when = any(item.words in _MAY_TELL_WHEN for item in [*before, *follows])
+    return not told or tells_when or any(item.section is Section.GIVES_UP for item in before)
+
+
+def _words(items: Sequence[Item]) -> set[str]:
+    return {word for item in items for word in item.words.split()}
 
 
 class ClauseRoles:
@@ -212,7 +221,7 @@ class ClauseRoles:
         if position > 0 and not _WILL.isdisjoint(self.items[position - 1].words.split()):
             return Role.OPEN
         begins = self.previous is None or self.previous in PRECEDES_AN_ORDER
-        follows = {word for item in self.items[position + 1 :] for word in item.words.split()}
+        follows = _words(self.items[position + 1 :])
         is_put_off = self.is_deferral and _FOR_ONESELF.isdisjoint(follows)  # not "book it and I'll pay later"
         return Role.VETO if begins and not is_put_off else Role.OPEN
 
