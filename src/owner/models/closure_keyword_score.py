@@ -3,7 +3,7 @@
 from typing import Final
 
 from owner.models.closure_case import FULL, SHOWN_AT_MOST, TURNS_A_GREETING, Case, ClosureSignal
-from owner.models.closure_phrases import Item, names_need, writes_to_agent
+from owner.models.closure_phrases import Item, names_need, puts_off_an_answer, writes_to_agent
 from owner.models.closure_reading import Reading
 from owner.models.closure_sections import COMMANDS, DECLINES, FAREWELL, LEAVES, POLITE, SOFT, STRONG, Section
 from owner.models.closure_text import words_of
@@ -241,7 +241,7 @@ def _worth_of_plan(item: Item, case: Case) -> float:
 
 def _worth_of_plan_instead(item: Item, case: Case) -> float:
     """To "shall I book it?" an "I'll ask at home and let you know, thanks" puts all off; to "anything else with it?" one item."""
-    if case.reading.is_polite and writes_to_agent(item) and not case.agent.did(Section.ASKS_ITEMS):
+    if case.reading.is_polite and puts_off_an_answer(item) and not case.agent.did(Section.ASKS_ITEMS):
         return FULL
     return IN_DOUBT if case.reading.opens_with in DECLINES else 0.0
 

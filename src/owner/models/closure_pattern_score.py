@@ -42,6 +42,8 @@ def _shape(case: Case) -> tuple[float, str]:
             and reading.find({Section.GREETING, Section.GIVES_UP, Section.THANKS_ANYWAY}) is not None
         )
     )
+    if reading.is_polite and reading.find({Section.PLAN}) and tells_no_more(reading.left_over):
+        is_strong = True  # "too late for me, I'll come tomorrow then. Thanks"
     if reading.left_over:
         return _shape_with_rest(case, is_strong=is_strong), _join(reading.left_over)
     if reading.deferred:

@@ -28,6 +28,9 @@ _LAUGHTER: Final = re.compile(
 )  # "ajajaj", "rsrsr"
 _SLOT: Final = re.compile(r"<[^<>]*>")
 _TO_THE_AGENT: Final = frozenset({"you", "u", "te", "le", "lhe", "les", "vos", "os"})
+_COMES_BACK_TO_IT: Final = frozenset(
+    {"volto", "voltamos", "retorno", "vuelvo", "back", "meu", "minha", "mi", "my", "our"}
+)
 _SKIPPED_AT_MOST: Final = 2  # words between the words of a phrase: "that is really pretty much all"
 Spellings = Mapping[str, Sequence[str]]
 
@@ -124,6 +127,11 @@ def names_need(item: Item) -> bool:
 def writes_to_agent(item: Item) -> bool:
     """A plan to write or call again: "I'll let you know"."""
     return not _TO_THE_AGENT.isdisjoint(item.words.split())
+
+
+def puts_off_an_answer(item: Item) -> bool:
+    """A plan to come back to it: "I'll let you know", "I'll ask my wife first", "amanhã eu volto"."""
+    return writes_to_agent(item) or not _COMES_BACK_TO_IT.isdisjoint(item.words.split())
 
 
 @lru_cache(maxsize=4096)  # most phrases come again

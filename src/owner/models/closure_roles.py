@@ -145,9 +145,11 @@ class ClauseRoles:
         return Role.VETO if item.section in LOUD else Role.OPEN
 
     def no(self, item: Item, position: int) -> Role:
-        following = self._following(position)
+        following = self.items[position + 1] if position + 1 < len(self.items) else None
         self.is_negated = True
-        if following is not None and self._turns_round(following):
+        if following is not None and " " in item.words and following.section is Section.LEFT_OVER:
+            return Role.OPEN  # "de momento não consigo entrar"
+        if following is not None and self._turns_round(following):  # "não, mano, deixa quieto" does not
             is_second = self.reading.opens_with is Section.NO  # "não, não é só isso"
             turned = self.reading.vetoes if is_second else self.reading.turned_round
             turned.append(Item(following.section, f"{item.words} {following.words}"))
