@@ -1,6 +1,7 @@
 """What people see and do in the inbox, without any script."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from browsing import Browser, browsing
 from factories import Tenant, make_inbound, some_number
 from fakes import FakeGateway
 from owner.integrations.twilio.errors import provider_error
-from owner.models.enums import UserRole
+from owner.models.enums import ActorKind, UserRole
+from owner.models.event import Actor
 from owner.models.label import LabelCreate
-from owner.models.message import Attachment
+from owner.models.message import Attachment, MessageCreate
+from owner.models.note import NoteCreate
 from owner.services.catalog import Services
 from reading import rows
 from visiting import PASSWORD, visiting
@@ -70,7 +73,7 @@ async def test_what_happened_stands_where_it_happened_with_names_and_evidence(
     ]
     assert sorted(order, key=closed.index) == order
     assert "the customer said that it is over" not in closed  # English that no reader chose
-    assert "Ana took it" in page or f"{acme.owner.name} took it" in page
+    assert f"{acme.owner.email.partition('@')[0]} took it" in page
     assert "put the label VIP on it" in page
 
 
@@ -175,6 +178,24 @@ async def test_a_note_is_for_colleagues_only(services: Services, browser: Browse
 
     assert "Cliente difícil" in page.text
     assert not await rows(services, acme, "SELECT FROM messages WHERE direction = 'OUTBOUND'")
+
+
+async def test_what_a_program_wrote_bears_nobodys_name(
+    services: Services, browser: Browser, acme: Tenant
+) -> None:
+    conv_id = await some_conversation(services, acme)
+    program = replace(
+        a_program(acme), actor=Actor(ActorKind.API_KEY, acme.user_id)
+    )  # the numbers may be alike
+    await services.messages.send_as(program, conv_id, MessageCreate(content="Olá!"))
+    await services.notes.create(program, conv_id, NoteCreate(content="Cliente antiga"))
+
+    page = await browser.get(f"/inbox/conversations/{conv_id}")
+
+    name = acme.owner.email.partition("@")[0]
+    assert f"{name} ·" not in page.text
+    assert "Note · A program" in page.text
+    assert page.text.count("A program") >= 2
 
 
 async def test_an_answer_to_what_was_not_read_yet_is_refused(

@@ -40,7 +40,7 @@ class Message(Entity):
     content_variables: dict[str, str] | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     is_after_closure: bool = False
-    author_id: int | None = None
+    author_id: int | None = None  # the person who wrote it; None for a program and a customer
     attempts: int = 0
     claimed_until: Moment | None = None  # a worker is handing it to the provider
     unconfirmed_at: Moment | None = (

@@ -108,7 +108,7 @@ def _row(
         "content_sid": create.content_sid,
         "content_variables": create.content_variables,
         "metadata": {TEMPLATE_LOOK: shown} if shown else {},
-        "author_id": by.id,
+        "author_id": by.id if by.kind is ActorKind.USER else None,
         "created_at": at,
         "updated_at": at,
     }
