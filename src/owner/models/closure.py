@@ -14,6 +14,7 @@ from owner.models.closure_context_score import context_score
 from owner.models.closure_echo import without_echo
 from owner.models.closure_keyword_score import keyword_score
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords, check_keywords, own_tree
+from owner.models.closure_menu import ends_by_menu
 from owner.models.closure_message import read_message
 from owner.models.closure_pattern_score import pattern_score
 from owner.models.closure_phrases import Item, tells_no_more
@@ -28,6 +29,7 @@ from owner.models.closure_sections import (
     STRONG,
     Section,
 )
+from owner.models.closure_text import words_of
 from owner.models.closure_typed import TypedText
 from owner.models.closure_veto import is_explicit, other_meanings, veto
 
@@ -141,7 +143,7 @@ def score(
     `can_close`, `goal_achieved` and `pending_actions`.
     """
     context = context or {}
-    read = _button_reading(context) or _read(text, keywords)
+    read = _button_reading(context) or _menu_reading(history, text) or _read(text, keywords)
     agent = _agent_before(history, read, age)
     reading = without_echo(read, agent)
     case = Case(
@@ -215,6 +217,13 @@ def _button_reading(context: Mapping[str, object]) -> Reading | None:
         return read_message("não encerrar")
     reading = read_message(payload.replace("_", " "))
     return reading if reading.find(COMMANDS) and reading.is_explained else None
+
+
+def _menu_reading(history: Sequence[Turn], text: str) -> Reading | None:
+    """The choice of a menu that ends the conversation asks to close it, whatever the word is."""
+    if not history or history[-1].speaker != "agent" or not ends_by_menu(history[-1].text, text):
+        return None
+    return Reading(evidence=[Item(Section.OWN_KEYWORD, " ".join(words_of(text)))])
 
 
 def _agent_before(history: Sequence[Turn], reading: Reading, age: timedelta | None) -> AgentTurn:
