@@ -162,7 +162,7 @@ async def holding(content: bytes | None, content_type: str) -> AsyncIterator[tup
 
     async def give(_request: Request) -> Response:
         await lets_go.wait()
-        return Response(content, 403 if content is None else 200, media_type=content_type)
+        return Response(content, 410 if content is None else 200, media_type=content_type)
 
     async with serving(Starlette(routes=[Path("/", give)])) as url:
         yield url, lets_go

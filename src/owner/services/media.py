@@ -10,10 +10,8 @@ from owner.models.event import SYSTEM, NewEvent
 from owner.models.media import Media, MediaStatus
 from owner.models.outage_errors import MediaStoreUnavailable
 from owner.models.twilio_account import TwilioAccount
-from owner.repositories.conversations import ConversationRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.media import MediaRepository
-from owner.repositories.messages import MessageRepository
 from owner.repositories.twilio_accounts import TwilioAccountRepository
 from owner.services.ports import Clock, FetchedMedia, MediaStore, MessageGateway
 from owner.services.twilio_accounts import TwilioService
@@ -95,10 +93,9 @@ class MediaService:
         """A file, the conversation that it belongs to, and the account that it came by."""
         async with self.database.owner(owner_id) as connection:
             media = await MediaRepository(connection).get(media_id)
-            message = await MessageRepository(connection).get(media.msg_id)
-            conversation = await ConversationRepository(connection).get(message.conv_id)
-            account = await TwilioAccountRepository(connection).get(conversation.twilio_account_id)
-        return media, conversation.conv_id, account
+            origin = await MediaRepository(connection).get_origin(media.msg_id)
+            account = await TwilioAccountRepository(connection).get(origin.twilio_account_id)
+        return media, origin.conv_id, account
 
     async def _keep(self, media: Media, conv_id: int, fetched: FetchedMedia) -> None:
         """Store a file while its row is held: whoever erases the customer's data waits, and then deletes it."""
