@@ -37,10 +37,17 @@ _FOR_ONESELF: Final = _FIRST_PERSON | {"me", "us", "my", "our"}
 _LONGEST_PLAN: Final = 4  # words besides "I'll come by" and its times
 _NO_PLAN_WITH: Final = frozenset({"now", "agora", "ahora"})  # "I'll call you now": it goes on
 _NO_PLAN_BEFORE: Final = frozenset({"me", "us", "nos", "mim", "se", "si"})  # "I'll come by, keep two for me"
+_ARTICLES: Final = frozenset({"o", "os", "el", "la", "los", "las"})  # "passo amanhã o número" hands it over
+_GOES_ON: Final = _ARTICLES | {
+    "vou",
+    "vamos",
+    "voy",
+    "irei",
+    "ire",
+}  # "amanhã vou reclamar", "busco la primera"
 _NAMES_NOBODY: Final = tuple(  # "the courier will come by"
     f"{word} " for word in words_of("will be there heading coming swinging popping dropping stopping")
 )
-_ARTICLES: Final = frozenset({"o", "os", "el", "la", "los", "las"})  # "passo amanhã o número" hands it over
 _LONGEST_TAIL: Final = 5  # words after "that is all I need"
 _SPACES_OF_A_DECLINE: Final = 2
 _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the thanks are for
@@ -67,7 +74,7 @@ def _puts_off(items: Sequence[Item]) -> bool:
         if item.section is Section.PLAN:
             return _only_plans(items, position)
         if item.section is Section.NO and item.words.count(" ") >= _SPACES_OF_A_DECLINE:
-            return True
+            return all(before.section is not Section.LEFT_OVER for before in items[:position])
     return False
 
 
@@ -83,6 +90,8 @@ def _only_plans(items: Sequence[Item], position: int) -> bool:
     if names_time and follows and follows[0].words.split()[0] in _ARTICLES:
         return False
     told = [item for item in items if item.section is Section.LEFT_OVER and item.words not in times]
+    if follows and follows[0] in told and plan.words.rpartition(" ")[2] in _GOES_ON:
+        return False
     if writes_to_agent(plan) and not _only_writes(before, follows, told):
         return False
     return len(told) <= _LONGEST_PLAN
