@@ -74,7 +74,7 @@ class InboundService:
         else:
             receipt = await self.group.put(delivery, key=lock, owner_id=owner.owner_id)
         if not receipt.is_duplicate:
-            log.debug(
+            log.info(
                 "message_received",
                 owner_id=owner.owner_id,
                 conv_id=receipt.conv_id,
@@ -110,9 +110,6 @@ class InboundService:
                 files = await repository.store([arrival.changes for arrival in new], now=now)
                 await self._enqueue(connection, files)
                 await self._ask_customers(connection, new)
-        if new:
-            # A line for each message would cost a tenth of taking it in; each has its event.
-            log.info("messages_received", count=len(new), owners=len({each.owner.owner_id for each in new}))
         return [_receipt(arrival) if arrival else None for arrival in arrivals]
 
     def _arrival(self, delivery: Delivery, known: Known | None, now: datetime) -> Arrival | None:
