@@ -198,7 +198,8 @@ def _worth_of_that_is_it(item: Item, case: Case) -> float:
         return FULL
     if reading.find({Section.NO}):
         return IN_DOUBT if agent.asks_something_else else FULL
-    if reading.find({Section.YES}) or agent.asks_something_else:
+    is_well = agent.asks_how_it_went and reading.find({Section.SUCCESS}) is not None
+    if reading.find({Section.YES}) or (agent.asks_something_else and not is_well):
         return 0.0
     means_everything = item.words.startswith(_OF_THE_WHOLE) and reading.find(
         POLITE | {Section.ACKNOWLEDGEMENT, Section.PRAISE}
