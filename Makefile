@@ -106,7 +106,7 @@ format: $(DEV_READY) ## Format the code and mend what ruff can mend.
 
 lock: $(UV_READY) ## Write requirements/*.lock anew (ARGS=--upgrade: with newer versions).
 	@$(LOCK) requirements/setup.in -o requirements/setup.lock
-	@$(LOCK) pyproject.toml -o requirements/runtime.lock
+	@$(LOCK) pyproject.toml --extra redis -o requirements/runtime.lock
 	@$(LOCK) pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
 	@$(LOCK) requirements/bench.in -o requirements/bench.lock
 	@$(LOCK) requirements/build.in -c requirements/dev.lock -o requirements/build.lock

@@ -101,6 +101,12 @@ def test_the_example_can_be_read_as_settings(monkeypatch: pytest.MonkeyPatch) ->
     assert {name for name in read if read[name] != defaults[name]} <= illustrations
 
 
+def test_the_image_has_the_client_of_redis_which_a_setting_names() -> None:
+    locked = (ROOT / "requirements" / "runtime.lock").read_text()
+
+    assert re.search(r"^redis==", locked, re.MULTILINE)
+
+
 def test_only_the_loopback_interface_is_published() -> None:
     published = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
 
