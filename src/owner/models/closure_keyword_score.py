@@ -25,6 +25,7 @@ WORTH: Final[dict[Section, float]] = {
 }
 
 IN_DOUBT: Final = 0.7  # "encerar" for "encerrar", "fim" while the agent waits for an answer
+PLAN_ALONE: Final = 0.5  # "chego na sexta", to "anything else?", may go on with the booking
 THANKS_INSTEAD: Final = 0.5  # the agent asked something else and still waits
 
 _OF_ONESELF: Final = ("im ", "i am ", "were ", "we are ")  # "we're good" does not mean "that's right"
@@ -231,7 +232,7 @@ def _worth_of_giving_up(case: Case) -> float:
 def _worth_of_plan(item: Item, case: Case) -> float:
     """It ends what the agent only told; to a question it may be the answer, and "ok, I'll let you know" to an instruction."""
     if case.is_offered:
-        return FULL
+        return FULL if case.reading.find(_SETTLES | DECLINES) else PLAN_ALONE
     if case.agent.asks_something_else:
         return _worth_of_plan_instead(item, case)
     settles = _SETTLES - SOFT if writes_to_agent(item) else _SETTLES
