@@ -1,6 +1,7 @@
 """What became of a customer's file is told, once and with the same fate as the file."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -12,7 +13,7 @@ from fakes import FakeGateway
 from owner.models.attachment import Upload
 from owner.models.errors import OutcomeUnknown, ProviderError, ProviderProblem
 from owner.models.event import SYSTEM
-from owner.models.media import MAXIMUM_ATTEMPTS
+from owner.models.media import AWAY_FOR, QUICK_ATTEMPTS, SPREADS_FOR
 from owner.models.message import Attachment, MessageCreate
 from owner.services.catalog import Services
 from owner.services.ports import FetchedMedia, MediaStore
@@ -91,31 +92,74 @@ async def test_a_file_that_is_fetched_twice_is_told_of_once(
     assert (await event_types(services, acme, conv_id)).count("media.stored") == 1
 
 
+async def test_a_file_that_is_refused_for_good_is_told_of_once(
+    services: Services, acme: Tenant, gateway: FakeGateway
+) -> None:
+    problem = ProviderError("The file is too large.", kind=ProviderProblem.PERMANENT)
+    conv_id, media_id = await a_file(services, acme, gateway, problem)
+
+    for _ in range(2):
+        await services.media.fetch(acme.owner_id, media_id)
+
+    assert await told_of(services, acme, conv_id) == [
+        {"type": "media.failed", "media_id": media_id, "attempts": 1}
+    ]
+
+
 @pytest.mark.parametrize(
-    ("problem", "attempts"),
+    ("problem", "patience"),
     [
-        (ProviderError("The file is too large.", kind=ProviderProblem.PERMANENT), 1),
-        (ProviderError("The file is not there.", kind=ProviderProblem.RETRY), MAXIMUM_ATTEMPTS),
-        (OutcomeUnknown(), MAXIMUM_ATTEMPTS),
+        (ProviderError("Not there.", kind=ProviderProblem.RETRY, http_status=404), SPREADS_FOR),
+        (ProviderError("Wrong token.", kind=ProviderProblem.CREDENTIALS, http_status=401), AWAY_FOR),
+        (OutcomeUnknown(), AWAY_FOR),
     ],
-    ids=["refused", "not there", "no answer"],
+    ids=["not there", "wrong token", "no answer"],
 )
-async def test_a_file_that_is_given_up_is_told_of_once_and_not_before(
-    services: Services, acme: Tenant, gateway: FakeGateway, problem: Exception, attempts: int
+async def test_a_file_is_waited_for_as_long_as_it_may_come_and_then_told_of_once(
+    services: Services,
+    acme: Tenant,
+    gateway: FakeGateway,
+    clock: TurnableClock,
+    *,
+    problem: Exception,
+    patience: timedelta,
 ) -> None:
     conv_id, media_id = await a_file(services, acme, gateway, problem)
 
-    for _ in range(attempts - 1):
+    for _ in range(QUICK_ATTEMPTS - 1):
         with pytest.raises(type(problem)):
             await services.media.fetch(acme.owner_id, media_id)
+    clock.turn(seconds=patience.total_seconds() - 60)
+    await services.media.fetch(acme.owner_id, media_id)  # and asks nobody to come again within seconds
     before = await told_of(services, acme, conv_id)
+    clock.turn(seconds=120)
     for _ in range(2):
         await services.media.fetch(acme.owner_id, media_id)
 
     assert before == []
     assert await told_of(services, acme, conv_id) == [
-        {"type": "media.failed", "media_id": media_id, "attempts": attempts}
+        {"type": "media.failed", "media_id": media_id, "attempts": QUICK_ATTEMPTS + 1}
     ]
+
+
+async def test_a_file_comes_after_twilio_was_away_for_hours(
+    services: Services, acme: Tenant, gateway: FakeGateway, clock: TurnableClock
+) -> None:
+    conv_id, media_id = await a_file(services, acme, gateway, OutcomeUnknown())
+    for _ in range(QUICK_ATTEMPTS - 1):
+        with pytest.raises(OutcomeUnknown):
+            await services.media.fetch(acme.owner_id, media_id)
+    for _ in range(3):
+        clock.turn(hours=1)
+        await services.media.fetch(acme.owner_id, media_id)
+    gateway.media = dict.fromkeys(gateway.media, FetchedMedia(PICTURE, "image/png"))
+
+    clock.turn(minutes=2)
+    found = await services.outbox_sweep.sweep()
+    await services.media.fetch(acme.owner_id, media_id)
+
+    assert found >= 1
+    assert [told["type"] for told in await told_of(services, acme, conv_id)] == ["media.stored"]
 
 
 async def test_a_process_that_is_killed_between_bytes_and_commit_has_told_nothing_and_another_tells_it_once(

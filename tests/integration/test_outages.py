@@ -18,7 +18,7 @@ from owner.db.database import Database
 from owner.db.embedded import EmbeddedServer
 from owner.integrations.disk import DiskMediaStore
 from owner.models.errors import DatabaseUnavailable, Unavailable
-from owner.models.media import MAXIMUM_ATTEMPTS
+from owner.models.media import QUICK_ATTEMPTS
 from owner.models.message import Attachment
 from owner.models.outage_errors import (
     Collision,
@@ -241,7 +241,7 @@ async def test_a_file_that_can_not_be_kept_waits_for_the_disk(
     )  # where nothing can be written, as on a full disk
     clock.turn(minutes=5)
 
-    for _ in range(MAXIMUM_ATTEMPTS + 1):
+    for _ in range(QUICK_ATTEMPTS + 1):
         with pytest.raises(MediaStoreUnavailable):
             await services.media.fetch(acme.owner_id, file["media_id"])
     [waiting] = await rows(services, acme, "SELECT status, attempts, updated_at FROM media")

@@ -1,13 +1,17 @@
 """Files of messages: fetched from the provider, stored here, served to those who may see them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
 from owner.models.entity import Entity, Moment
 
-MAXIMUM_ATTEMPTS: Final = 8
+QUICK_ATTEMPTS: Final = 8  # seconds apart; what has not come by then is asked for each minute
+# How long a file may come that is not there yet: a new one spreads inside the provider.
+SPREADS_FOR: Final = timedelta(minutes=10)
+# How long the end of an outage, a limit or a wrong token is waited for: as long as with messages to send.
+AWAY_FOR: Final = timedelta(hours=24)
 
 
 class MediaStatus(StrEnum):
@@ -44,12 +48,13 @@ class Media(Entity):
         self.sha256 = sha256(content).digest()
         self.content_type = content_type
 
-    def miss(self, error: str, *, is_permanent: bool, at: datetime) -> bool:
-        """The provider did not give it. Returns whether another attempt makes sense."""
+    def miss(self, error: str, *, patience: timedelta, at: datetime) -> bool:
+        """The provider did not give it, and may until `patience` ends. Returns whether to ask again within seconds."""
         self._note_attempt(error, at)
-        if is_permanent or self.attempts >= MAXIMUM_ATTEMPTS:
+        is_tried_enough = self.attempts >= QUICK_ATTEMPTS
+        if not patience or (is_tried_enough and at - self.created_at >= patience):
             self.status = MediaStatus.FAILED
-        return self.status is MediaStatus.PENDING
+        return self.status is MediaStatus.PENDING and not is_tried_enough
 
     def postpone(self, error: str, *, at: datetime) -> None:
         """It could not be kept, which is no fault of its provider's: it may be tried any number of times."""

@@ -1,13 +1,15 @@
 """Fetches files of messages from the provider, and shows them to those who may see them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
 from typing import Final
 
 from owner.db.database import Connection, Database
 from owner.logs import get_logger
 from owner.models.errors import MediaNotFound, OutcomeUnknown, ProviderError
 from owner.models.event import SYSTEM, NewEvent
-from owner.models.media import Media, MediaStatus
+from owner.models.media import AWAY_FOR, SPREADS_FOR, Media, MediaStatus
 from owner.models.outage_errors import MediaStoreUnavailable
 from owner.models.twilio_account import TwilioAccount
 from owner.repositories.events import EventRepository
@@ -52,7 +54,7 @@ class MediaService:
         """Bring a file here; a second call changes nothing.
 
         Raises:
-            ProviderError, OutcomeUnknown: it can't be had now; worth another attempt.
+            ProviderError, OutcomeUnknown: it can't be had now; worth another attempt within seconds.
             MediaStoreUnavailable: it can't be kept now; worth any number of attempts.
         """
         media, conv_id, account = await self._find(owner_id, media_id)
@@ -62,8 +64,7 @@ class MediaService:
             credentials = self.twilio.credentials(account)
             fetched = await self.gateway.fetch_media(media.provider_url, credentials, max_bytes=MAXIMUM_BYTES)
         except (ProviderError, OutcomeUnknown) as problem:
-            is_permanent = isinstance(problem, ProviderError) and problem.permanent
-            if await self._miss(media, conv_id, problem.message, is_permanent=is_permanent):
+            if await self._miss(media, conv_id, problem):
                 raise
             return
         try:
@@ -116,16 +117,25 @@ class MediaService:
                 await MediaRepository(connection).save(held)
         log.warning("media_not_kept", owner_id=held.owner_id, media_id=held.media_id)
 
-    async def _miss(self, media: Media, conv_id: int, error: str, *, is_permanent: bool) -> bool:
-        """Note that the provider did not give it. Returns whether another attempt makes sense."""
+    async def _miss(self, media: Media, conv_id: int, problem: ProviderError | OutcomeUnknown) -> bool:
+        """Note that the provider did not give it. Returns whether to ask again within seconds."""
         async with self.database.owner(media.owner_id) as connection:
             held = await MediaRepository(connection).get(media.media_id, for_update=True)
             if held.status is not MediaStatus.PENDING:
                 return False
-            is_worth_another = held.miss(error, is_permanent=is_permanent, at=self.clock.now())
+            is_soon = held.miss(problem.message, patience=_patience(problem), at=self.clock.now())
             await _settle(connection, held, conv_id)
         log.info("media_missed", owner_id=held.owner_id, media_id=held.media_id, status=held.status)
-        return is_worth_another
+        return is_soon
+
+
+def _patience(problem: ProviderError | OutcomeUnknown) -> timedelta:
+    """How long what was said of a file may change."""
+    if isinstance(problem, ProviderError) and problem.permanent:
+        return timedelta(0)
+    if isinstance(problem, ProviderError) and problem.http_status == HTTPStatus.NOT_FOUND:
+        return SPREADS_FOR
+    return AWAY_FOR
 
 
 async def _settle(connection: Connection, held: Media, conv_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Fetches files of messages: many at once, few of each owner, again after a while where that may help."""
+"""Fetches files of messages: many at once, few of each owner, a few times in a row where that may help."""
 
 import asyncio
 from typing import Final
@@ -14,7 +14,7 @@ RETRY: Final = 5.0  # seconds until a file that could not be had is asked for ag
 
 
 class MediaCourier:
-    """What it forgets when it is killed, the sweep finds."""
+    """What it forgets when it is killed, and what has to be waited for longer, the sweep finds."""
 
     def __init__(self, media: MediaService) -> None:
         self.media = media

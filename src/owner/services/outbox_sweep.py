@@ -1,4 +1,4 @@
-"""Finds files that lost their job: the crash between a commit and a job, the worker that died."""
+"""Finds files that nobody works on: the provider is away for longer, the disk is full, a worker died."""
 
 from typing import Final
 
