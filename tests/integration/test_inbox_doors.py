@@ -41,6 +41,18 @@ async def test_the_bare_address_leads_to_the_inbox(browser: Browser) -> None:
     assert (await browser.get("/")).path == "/inbox/sign-in?next=/inbox/conversations"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("HEAD", "/inbox"), ("GET", "/inbox/sign-out"), ("PUT", "/inbox/sign-in")]
+)
+async def test_a_page_asked_for_in_a_way_it_does_not_know_says_so(
+    browser: Browser, method: str, path: str
+) -> None:
+    async with browser.session.request(method, browser.url + path, allow_redirects=False) as answer:
+        pass
+
+    assert (answer.status, bool(answer.headers["Allow"])) == (405, True)
+
+
 async def test_a_wrong_password_is_told_and_the_email_stays(browser: Browser, acme: Tenant) -> None:
     door = await browser.sign_in(acme.owner.email, "wrong horse")
 

@@ -194,20 +194,21 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     ours = {status: kind.code for kind, status in HTTP_STATUS.items()}
     code = ours.get(status, status.phrase.lower().replace(" ", "_"))
     headers = dict(error.headers or {})
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_allowed_methods(request))
+    if status is HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed_methods(request)):
+        headers["Allow"] = ", ".join(allowed)
     return problem(status, code=code, detail=str(error.detail), headers=headers)
 
 
 def _allowed_methods(request: Request) -> list[str]:
     """What the path takes, by all of its routes: the framework names only those of the first.
 
-    Where a path is a word in one route and an id in another, the word counts: `/v1/users/me` is nobody's id.
+    Where a path is a word in one route and an id in another, the word counts: `/v1/users/me` is nobody's id. Of
+    pages, which are in no document, the framework alone knows.
     """
     paths: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
     fitting = [path for path in paths if compile_path(path)[0].match(request.url.path)]
-    nearest = min(fitting, key=lambda path: path.count("{"))
-    return sorted(method.upper() for method in paths[nearest])
+    nearest = min(fitting, key=lambda path: path.count("{"), default=None)
+    return sorted(method.upper() for method in paths[nearest]) if nearest else []
 
 
 async def _on_surprise(_request: Request, error: Exception) -> JSONResponse:
