@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from calling import Api, calling
 from conftest import TurnableClock
@@ -14,6 +14,7 @@ from owner.models.bulk import BulkAction
 from owner.models.conversation_dtos import (
     ConversationAssign,
     ConversationClose,
+    ConversationCreate,
     ConversationUndoClose,
     ConversationUpdate,
 )
@@ -189,6 +190,14 @@ async def test_priority_and_context_change_key_by_key(services: Services, acme: 
     assert again == changed
     assert [event.data["fields"] for event in updates] == [["context"], ["priority", "context"]]
     assert "gold" not in str(updates)
+
+
+def test_a_context_is_no_larger_when_a_conversation_is_opened_than_later() -> None:
+    large = {"context": {"big": 17_000 * "x"}}
+    with pytest.raises(ValidationError, match="16 KB"):
+        ConversationCreate.model_validate({"customer_address": "+5511987654321", **large})
+    with pytest.raises(ValidationError, match="16 KB"):
+        ConversationUpdate.model_validate(large)
 
 
 async def test_a_closed_conversation_keeps_its_evidence_while_its_context_changes(

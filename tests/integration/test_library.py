@@ -1,5 +1,6 @@
 """What people put beside conversations: labels, notes, what they have read, canned replies."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -80,6 +81,24 @@ async def test_labelling_twice_is_labelling_once(services: Services, api: Api, a
     types = await event_types(services, acme, conv_id)
     assert types[-2:] == ["conversation.labeled", "conversation.unlabeled"]
     assert types.count("conversation.labeled") == 1
+
+
+async def test_a_conversation_has_fifty_labels_at_most_however_many_are_put_on_at_once(
+    services: Services, api: Api, acme: Tenant
+) -> None:
+    conv_id = await a_conversation(services, acme)
+    paths = [f"/v1/conversations/{conv_id}/labels/{await a_label(api, f'label {n}')}" for n in range(55)]
+    for path in paths[:48]:
+        await api.call("PUT", path)
+
+    answers = await asyncio.gather(*(api.call("PUT", path) for path in paths[48:]))
+    again = await api.call("PUT", paths[0])
+
+    refused = [answer for answer in answers if answer.code == "too_many_labels"]
+    assert (len(refused), {answer.status for answer in refused}) == (5, {409})
+    assert again.status == 204
+    shown = await api.call("GET", f"/v1/conversations/{conv_id}")
+    assert len(shown.body["labels"]) == 50
 
 
 @pytest.mark.parametrize("what", ["label", "conversation"])

@@ -49,6 +49,7 @@ async def delete_label(label_id: LabelId, services: UseCases, caller: Caller) ->
 @router.put(
     "/conversations/{conv_id}/labels/{label_id}",
     status_code=status.HTTP_204_NO_CONTENT,
+    responses={409: {"description": "It has 50 labels already (`too_many_labels`)."}},
     **needs(Permission.CONVERSATIONS_WRITE),
 )
 async def label_conversation(conv_id: ConvId, label_id: LabelId, services: UseCases, caller: Caller) -> None:

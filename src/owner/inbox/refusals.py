@@ -121,6 +121,7 @@ def _known(voice: Voice, problem: OwnerError) -> str | None:
         "invalid_address": say("This is no number in international format, such as +5511987654321."),
         "webhook_url_forbidden": say("This address is inside a private network, which nothing is sent to."),
         "webhook_endpoint_disabled": say("It is off: let it go on first."),
+        "too_many_labels": say("There are as many as there can be."),
         "too_many_webhook_endpoints": say("There are as many as there can be."),
         "provider_error": say("Twilio could not do it: %(why)s", why=voice.reason(problem.message)),
         "outcome_unknown": say("Twilio did not answer. Try again in a moment."),

@@ -3,12 +3,15 @@
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints, field_validator
+from pydantic_core import to_json
 
 from owner.models.conversation import OWN_KEYS
 from owner.models.entity import DTO, LARGEST_ID, Moment, Update, absent
 from owner.models.enums import ActorKind, Channel, ConversationStatus, Handler, Priority
 from owner.models.label import LabelResponse
 
+MAXIMUM_CONTEXT: Final = 16 * 1024  # bytes
+MAXIMUM_KEYS: Final = 100
 BY_PEOPLE: Final = (  # how a person or a program may end a conversation; the rest is for timers
     ConversationStatus.AGENT_CLOSED,
     ConversationStatus.SUPPORT_CLOSED,
@@ -23,8 +26,19 @@ def _not_our_own(key: str) -> str:
     return key
 
 
+def is_too_large(context: dict[str, Any]) -> bool:
+    """Whether it is more than a conversation can carry: a context is read, written and listed with it."""
+    return len(context) > MAXIMUM_KEYS or len(to_json(context)) > MAXIMUM_CONTEXT
+
+
+def _not_too_large(context: dict[str, Any]) -> dict[str, Any]:
+    if is_too_large(context):
+        raise ValueError(f"a context has at most {MAXIMUM_KEYS} keys and {MAXIMUM_CONTEXT // 1024} KB")
+    return context
+
+
 ContextKey = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_not_our_own)]
-Context = Annotated[dict[ContextKey, Any], Field(max_length=100)]
+Context = Annotated[dict[ContextKey, Any], Field(max_length=MAXIMUM_KEYS), AfterValidator(_not_too_large)]
 
 
 class ConversationCreate(DTO):

@@ -39,6 +39,7 @@ OwnerError
 │   ├── ContactOptedOut
 │   ├── AlreadyAssigned
 │   ├── HandledByPerson
+│   ├── TooManyLabels
 │   ├── NewerMessage
 │   ├── NewerConversationOpen
 │   ├── WebhookEndpointDisabled

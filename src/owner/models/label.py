@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from owner.models.entity import BLANKS, CONTROLS, DTO, STRIPPED, Entity, Moment, Update, absent
 
+MAXIMUM_ON_CONVERSATION: Final = 50  # each is shown wherever the conversation is listed
 _OF_ONE_LINE: Final = rf"[^{CONTROLS}\u2028\u2029]*"
 _LETTER: Final = rf"[^\s{CONTROLS}\ufeff]"
 LabelName = Annotated[

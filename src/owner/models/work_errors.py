@@ -18,6 +18,12 @@ class HandledByPerson(Conflict):
     code = "handled_by_person"
 
 
+class TooManyLabels(Conflict):
+    """There are as many labels on this conversation as there can be; take one off first."""
+
+    code = "too_many_labels"
+
+
 class NewerMessage(Conflict):
     """Something newer than `expected_last_msg_id` was said: read it, then decide again."""
 

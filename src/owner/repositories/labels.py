@@ -29,6 +29,12 @@ class LabelRepository(BaseRepository[Label]):
         )
         return result == "INSERT 0 1"
 
+    async def count_on(self, conv_id: int) -> int:
+        count: int = await self.connection.fetchval(
+            "SELECT count(*) FROM conversation_labels WHERE conv_id = $1", conv_id
+        )
+        return count
+
     async def take_off(self, conv_id: int, label_id: int) -> bool:
         """Take a label off a conversation; say whether it was on it."""
         result = await self.connection.execute(

@@ -1,13 +1,17 @@
 """What else changes about a conversation: its priority and context, and a closing that was wrong."""
 
-from typing import Any, Final
-
-from pydantic_core import to_json
+from typing import Any
 
 from owner.db.database import Connection, Database
 from owner.models.addresses import Address
 from owner.models.conversation import Conversation
-from owner.models.conversation_dtos import ConversationUndoClose, ConversationUpdate
+from owner.models.conversation_dtos import (
+    MAXIMUM_CONTEXT,
+    MAXIMUM_KEYS,
+    ConversationUndoClose,
+    ConversationUpdate,
+    is_too_large,
+)
 from owner.models.errors import InvalidInput
 from owner.models.principal import Principal
 from owner.models.work_errors import NewerConversationOpen
@@ -16,9 +20,6 @@ from owner.repositories.conversations import ConversationRepository
 from owner.services.conversations import ConversationService
 from owner.services.customer_lock import customer_lock
 from owner.services.ports import Clock
-
-MAXIMUM_CONTEXT: Final = 16 * 1024  # bytes; it is read and written with every message
-MAXIMUM_KEYS: Final = 100
 
 
 class ConversationChangeService:
@@ -82,7 +83,7 @@ class ConversationChangeService:
 def _merged(context: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in context.items() if key not in changes}
     merged = {**kept, **{key: value for key, value in changes.items() if value is not None}}
-    if changes and (len(merged) > MAXIMUM_KEYS or len(to_json(merged)) > MAXIMUM_CONTEXT):
+    if changes and is_too_large(merged):
         raise InvalidInput(
             f"A context has at most {MAXIMUM_KEYS} keys and {MAXIMUM_CONTEXT // 1024} KB.", field="context"
         )

@@ -3,8 +3,9 @@
 from owner.db.database import Connection, Database
 from owner.models.entity import Page
 from owner.models.event import NewEvent
-from owner.models.label import Label, LabelCreate, LabelUpdate
+from owner.models.label import MAXIMUM_ON_CONVERSATION, Label, LabelCreate, LabelUpdate
 from owner.models.principal import Principal
+from owner.models.work_errors import TooManyLabels
 from owner.repositories.conversations import ConversationRepository
 from owner.repositories.events import EventRepository
 from owner.repositories.labels import LabelRepository
@@ -51,12 +52,20 @@ class LabelService:
             await _note(connection, caller, "label.deleted", label_id)
 
     async def put_on(self, caller: Principal, conv_id: int, label_id: int) -> None:
-        """Label a conversation; a second time changes nothing."""
+        """Label a conversation; a second time changes nothing.
+
+        Raises:
+            TooManyLabels: it has as many as it can have.
+        """
         async with self.database.owner(caller.owner_id) as connection:
-            await ConversationRepository(connection).get(conv_id)
-            await LabelRepository(connection).get(label_id)
-            if await LabelRepository(connection).put_on(caller.owner_id, conv_id, label_id):
-                await _note(connection, caller, "conversation.labeled", label_id, conv_id=conv_id)
+            labels = LabelRepository(connection)
+            await ConversationRepository(connection).get(conv_id, for_update=True)
+            await labels.get(label_id)
+            if not await labels.put_on(caller.owner_id, conv_id, label_id):
+                return
+            if await labels.count_on(conv_id) > MAXIMUM_ON_CONVERSATION:
+                raise TooManyLabels(limit=MAXIMUM_ON_CONVERSATION)
+            await _note(connection, caller, "conversation.labeled", label_id, conv_id=conv_id)
 
     async def take_off(self, caller: Principal, conv_id: int, label_id: int) -> None:
         """Take a label off a conversation; one that is not on it is no error."""
