@@ -162,7 +162,7 @@ def wire(
     detector = ClosureDetector()
     inbound = InboundService(database, clock=clock, detector=detector, suppressions=suppressions)
     account = AccountService(database, clock=clock, rate_limits=limits)
-    codes = SecondFactorCodes(box)
+    codes = SecondFactorCodes(box, rate_limits=limits)
     links = PasswordLinkService(database, clock=clock, public_url=public_url, mailer=mailer(settings))
     quarantine = QuarantineService(
         database,

@@ -14,6 +14,7 @@ import pytest
 from conftest import TurnableClock
 from factories import Tenant
 from owner.models.enums import UserRole
+from owner.models.user import User
 from owner.services.catalog import Services
 from reading import rows
 from visiting import PASSWORD, Visit, visiting
@@ -156,6 +157,31 @@ async def test_each_recovery_code_signs_in_once_however_it_is_typed(
     assert statuses == [201, 401, 201, 401]
     assert len(left) == len(others) == 8
     assert all(code.encode() not in bytes(row["code_hash"]) for row in left for code in others)
+
+
+async def test_nobody_finds_a_code_by_trying_them_all(api: Visit, clock: TurnableClock, ana: str) -> None:
+    _, secret = await api.call("POST", PATH, key=ana, json={"password": PASSWORD})
+    phone = Authenticator(clock, secret["secret"])
+    wrong = f"{(int(phone.code()) + 500_000) % 1_000_000:06}"
+
+    guesses = [(await api.call("PUT", PATH, key=ana, json={"code": wrong}))[0] for _ in range(21)]
+    status, problem = await api.call("PUT", PATH, key=ana, json={"code": phone.code()})
+
+    assert guesses == [403] * 20 + [429]
+    assert (status, problem["code"]) == (429, "rate_limited")
+
+
+async def test_who_is_kept_out_by_somebody_s_guesses_comes_in_by_a_recovery_code(
+    services: Services, api: Visit, acme: Tenant, phone: Authenticator
+) -> None:
+    user = User.model_validate(dict((await rows(services, acme, "SELECT * FROM users"))[0]))
+    for _ in range(20):
+        await services.rate_limits.count_wrong_code(user)
+
+    shut, problem = await try_to_sign_in(api, acme, totp_code=phone.code())
+    let_in, _ = await try_to_sign_in(api, acme, totp_code=phone.recovery_codes[0])
+
+    assert (shut, problem["code"], let_in) == (429, "rate_limited", 201)
 
 
 async def test_a_failed_sign_in_uses_no_code_up(

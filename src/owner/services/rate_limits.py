@@ -17,11 +17,13 @@ from owner.logs import get_logger
 from owner.models.errors import Misconfigured
 from owner.models.outage_errors import RateLimited
 from owner.models.principal import Principal
+from owner.models.user import User
 
 log = get_logger(__name__)
 
 STORE_TIMEOUT: Final = 0.5  # seconds that a request waits for a store that says nothing
 STORE_PAUSE: Final = 5.0  # seconds until a store that was away is asked again
+WRONG_CODES: Final = RateLimitItemPerDay(20)  # of one person: three of a million are right at any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +100,26 @@ class RateLimitService:
         await self._count("sign-in-ip", address, _per_minutes(self.settings.sign_in_per_ip, 5))
         await self._count("sign-in-email", email, _per_minutes(self.settings.sign_in_per_email, 15))
 
+    async def refuse_code(self, user: User) -> None:
+        """Raise `RateLimited` for who sent so many wrong codes that the next may be right by chance."""
+        await self._count("wrong-code", _person(user), WRONG_CODES, hits=False)
+
+    async def count_wrong_code(self, user: User) -> None:
+        await self._count("wrong-code", _person(user), WRONG_CODES)
+
     async def count_password_reset(self, *, email: str, address: str) -> None:
         """Count a wish for a reset link; raises `RateLimited`."""
         for kind, who in (("reset-ip", address), ("reset-email", email)):
             await self._count(kind, who, _per_minutes(self.settings.password_reset, 30))
 
-    async def _count(self, kind: str, who: str, limit: RateLimitItem | None) -> Allowance | None:
-        """Count one; a store that is away lets everybody through, because a limit is no condition."""
+    async def _count(
+        self, kind: str, who: str, limit: RateLimitItem | None, *, hits: bool = True
+    ) -> Allowance | None:
+        """Count one, or only look; a store that is away lets everybody through, because a limit is no condition."""
         if limit is None or monotonic() < self._store_is_away_until:
             return None
         try:
-            is_within = await self._limiter.hit(limit, kind, who)
+            is_within = await (self._limiter.hit if hits else self._limiter.test)(limit, kind, who)
             window = await self._limiter.get_window_stats(limit, kind, who)
         except StorageError as problem:
             self._store_is_away_until = monotonic() + STORE_PAUSE
@@ -125,6 +136,10 @@ class RateLimitService:
                 retry_after=allowance.reset_after,
             )
         return allowance
+
+
+def _person(user: User) -> str:
+    return f"{user.owner_id}:{user.user_id}"
 
 
 async def _close_storage(storage: Storage) -> None:

@@ -27,6 +27,7 @@ from owner.repositories.recovery_codes import RecoveryCodeRepository
 from owner.repositories.users import UserRepository
 from owner.services.account import AccountService
 from owner.services.ports import Clock, SecretBox
+from owner.services.rate_limits import RateLimitService
 
 ISSUER: Final = "Owner"
 _WINDOW: Final = 1  # steps of 30 seconds that a clock may be wrong, in either direction
@@ -35,18 +36,31 @@ _WINDOW: Final = 1  # steps of 30 seconds that a clock may be wrong, in either d
 class SecondFactorCodes:
     """Checks codes; one works once."""
 
-    def __init__(self, secrets_box: SecretBox) -> None:
+    def __init__(self, secrets_box: SecretBox, *, rate_limits: RateLimitService) -> None:
         self.secrets_box = secrets_box
+        self.rate_limits = rate_limits
 
     async def take(self, connection: Connection, user: User, code: str, *, at: datetime) -> bool:
-        """Use up a code of a person whose row is locked; say whether it was good. The caller stores the person."""
+        """Use up a code of a person whose row is locked; say whether it was good. The caller stores the person.
+
+        Raises:
+            RateLimited: too many codes of the authenticator were wrong today; recovery codes go on working.
+        """
         digits = totp_digits(code)
         if digits is None:
             return await RecoveryCodeRepository(connection).take(user, hash_recovery_code(code))
-        return self.take_totp(user, digits, at=at)
+        return await self.take_totp(user, digits, at=at)
 
-    def take_totp(self, user: User, digits: str, *, at: datetime) -> bool:
-        """As above, for six digits; a step of time whose code was taken, and every one before, is over."""
+    async def take_totp(self, user: User, digits: str, *, at: datetime) -> bool:
+        """As above, for six digits."""
+        await self.rate_limits.refuse_code(user)
+        is_good = self._take_step(user, digits, at=at)
+        if not is_good:
+            await self.rate_limits.count_wrong_code(user)
+        return is_good
+
+    def _take_step(self, user: User, digits: str, *, at: datetime) -> bool:
+        """A step of time whose code was taken, and every one before, is over."""
         if user.totp_secret_encrypted is None:
             return False
         totp = pyotp.TOTP(self.secrets_box.decrypt(user.totp_secret_encrypted))
@@ -104,6 +118,7 @@ class SecondFactorService:
         Raises:
             SecondFactorMissing, SecondFactorActive: there is nothing to confirm.
             CodeRejected: the authenticator shows another code.
+            RateLimited: too many codes were wrong today.
         """
         now = self.clock.now()
         recovery_codes = [new_recovery_code() for _ in range(RECOVERY_CODES)]
@@ -113,7 +128,7 @@ class SecondFactorService:
                 raise SecondFactorActive
             if user.totp_secret_encrypted is None:
                 raise SecondFactorMissing
-            if not self.codes.take_totp(user, totp_digits(code) or "", at=now):
+            if not await self.codes.take_totp(user, totp_digits(code) or "", at=now):
                 raise CodeRejected(field="code")
             user.totp_confirmed_at = now
             await UserRepository(connection).save(user)
