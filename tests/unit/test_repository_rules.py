@@ -180,6 +180,21 @@ def test_tables_name_existing_files(page: str) -> None:
     assert missing == []
 
 
+def test_each_promise_leads_to_tests_of_that_name() -> None:
+    page = (ROOT / "docs" / "capabilities.md").read_text()
+    named = re.findall(r"`(tests/\w+/\w+\.py)`((?: `test_\w+`)+)", page)
+
+    missing = [
+        f"{path}::{name}"
+        for path, names in named
+        for name in re.findall(r"test_\w+", names)
+        if f"def {name}(" not in (ROOT / path).read_text()
+    ]
+
+    assert len(named) >= 6
+    assert missing == []
+
+
 def _modules(folder: str) -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted((SOURCE / folder).rglob("*.py")):
         yield path, ast.parse(path.read_text(), filename=str(path))
