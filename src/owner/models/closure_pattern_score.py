@@ -6,7 +6,7 @@ from owner.models.closure_agent import SILENT
 from owner.models.closure_case import FULL, SHOWN_AT_MOST, Case, ClosureSignal
 from owner.models.closure_phrases import Item, names_need, tells_no_more
 from owner.models.closure_reading import Reading
-from owner.models.closure_sections import FAREWELL, STRONG, Section
+from owner.models.closure_sections import FAREWELL, LEAVES, POLITE, STRONG, Section
 
 NAMED_GOODBYE: Final = 0.9  # "tchau, Joana"
 UNSURE_NAME: Final = 0.3  # "bye bye money": nobody is called that
@@ -87,7 +87,8 @@ def _shape_with_rest(case: Case, *, is_strong: bool) -> float:
         if case.agent.asks_something_else or case.agent is SILENT or reading.runs_on:
             return TOLD_FIRST
     if is_strong and reading.runs_on:
-        return RUN_ON
+        says_both = reading.find(POLITE) and reading.find(LEAVES)  # "I'll check tomorrow thanks bye"
+        return STATED_FIRST if says_both and not case.agent.asks_something_else else RUN_ON
     if is_strong:
         has_let_go = bool(reading.deferred) or reading.opens_with is Section.GIVES_UP
         return LEAVE_TAKEN if has_let_go or _has_taken_leave(case) else STATED_FIRST
