@@ -213,6 +213,23 @@ async def test_a_body_that_is_no_object_is_a_clear_refusal(
         assert response.content_type == "application/problem+json"
 
 
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain", None])
+async def test_a_body_that_is_not_called_json_is_told_how_to_be_sent(
+    services: Services, api: Visit, acme: Tenant, content_type: str | None
+) -> None:
+    conv_id = await some_conversation(services, acme)
+
+    async with api.session.post(
+        f"{api.url}/v1/conversations/{conv_id}/messages",
+        data=b'{"content": "Oi"}',
+        headers={"Authorization": f"Bearer {acme.api_key}", "Content-Type": content_type or ""},
+    ) as response:
+        problem = await response.json(content_type="application/problem+json")
+
+    assert (response.status, problem["code"]) == (415, "unsupported_media_type")
+    assert problem["detail"] == "Send application/json."
+
+
 async def test_lists_are_read_page_by_page_until_nothing_is_left(
     services: Services, api: Visit, acme: Tenant
 ) -> None:

@@ -81,7 +81,7 @@ async def test_everything_that_may_change_changes_and_is_told(
         "time_zone": "America/Manaus",
         "language": "es",
         "expires_after": "PT48H",
-        "idle_after": 5400,
+        "idle_after": 90,
         "reopen_grace": "PT0S",
         "closure": {
             "confirm_at": 0.5,

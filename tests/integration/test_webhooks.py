@@ -556,6 +556,20 @@ async def test_webhook_health_names_the_url_that_twilio_has_to_sign(twilio: Twil
         assert (response.status, await response.json()) == (200, {"status": "ok", "public_url": PUBLIC_URL})
 
 
+async def test_each_account_has_the_three_webhook_addresses_below_its_key(
+    twilio: Twilio, acme: Tenant
+) -> None:
+    async with twilio.session.get(twilio.url + own_path(acme, "health")) as response:
+        assert (response.status, await response.json()) == (200, {"status": "ok", "public_url": PUBLIC_URL})
+    async with twilio.session.get(f"{twilio.url}/webhooks/twilio/nobodys/health") as response:
+        assert response.status == 404
+    message = await twilio.post(own_path(acme), inbound_pairs(acme), token=acme.auth_token)
+    status = await twilio.post(
+        own_path(acme, "status"), status_pairs(acme, "SM" + "0" * 32, "sent"), token=acme.auth_token
+    )
+    assert (message.status, status.status) == (200, 204)
+
+
 async def _sent(services: Services, twilio: Twilio, tenant: Tenant) -> tuple[str, int]:
     """SID and id of an answer to a customer."""
     answer = await twilio.post(own_path(tenant), inbound_pairs(tenant), token=tenant.auth_token)

@@ -154,6 +154,8 @@ def _headers_of(error: errors.OwnerError) -> dict[str, str]:
 
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if _is_other_than_json(request, error):
+        return await _on_owner_error(request, errors.UnsupportedMediaType("Send application/json."))
     found = [
         {"field": _field_of(item["loc"]), "detail": item["msg"].removeprefix("Value error, ")}
         for item in error.errors()
@@ -165,6 +167,13 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
         headers=_allowance(request),
         facts={"field": found[0]["field"] if found else None, "errors": found},
     )
+
+
+def _is_other_than_json(request: Request, error: RequestValidationError) -> bool:
+    """A body that bears another name, as with `curl -d` alone, is not read at all."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_unread = any(item["loc"] == ("body",) and item["type"] != "missing" for item in error.errors())
+    return is_unread and content_type != "application/json" and not content_type.endswith("+json")
 
 
 def _field_of(place: Sequence[str | int]) -> str:

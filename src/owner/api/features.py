@@ -28,7 +28,7 @@ async def list_features(
     "/features", status_code=status.HTTP_201_CREATED, **needs(Permission.SETTINGS_WRITE, creates=True)
 )
 async def create_feature(create: FeatureCreate, services: UseCases, caller: Caller) -> FeatureResponse:
-    """Configure a feature. Its name is shown as in `/v1/feature-schemas`, however it was written."""
+    """Configure a feature of the product, or keep one of your own programs. The product's names are shown as in `/v1/feature-schemas`, however they were written."""
     feature = await services.features.create(caller.owner_id, create, by=caller.actor)
     return FeatureResponse.model_validate(feature)
 
@@ -58,7 +58,7 @@ async def delete_feature(feature_id: FeatureId, services: UseCases, caller: Call
 
 @router.get("/feature-schemas", **needs(Permission.SETTINGS_READ))
 async def list_feature_schemas(_caller: Caller) -> Page[FeatureSchemaResponse]:
-    """Every feature there is, with a JSON Schema of its configuration, for forms; always one page."""
+    """Every feature of the product, with a JSON Schema of its configuration, for forms; always one page."""
     items = [
         FeatureSchemaResponse(
             name=kind.name,

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from owner.api.dependencies import UseCases
 from owner.models.entity import DTO
-from owner.models.errors import Unavailable
+from owner.models.errors import NotFound, Unavailable
 from owner.models.outage_errors import DatabaseBusy, DatabaseRefused, DatabaseTooSlow
 from owner.services.health import Health
 
@@ -70,6 +70,14 @@ async def get_webhook_health(services: UseCases) -> dict[str, str]:
     """Whether webhooks can be taken in: 200, or 503 as the REST API says it."""
     await services.health.check()
     return {"status": "ok", "public_url": services.public_url}
+
+
+@router.get("/webhooks/twilio/{webhook_key}/health", tags=["webhooks"])
+async def get_webhook_health_by_key(services: UseCases, webhook_key: str) -> dict[str, str]:
+    """The same at the address of one account; 404 where no account has it."""
+    if not await services.twilio.find_by_webhook_key(webhook_key):
+        raise NotFound
+    return await get_webhook_health(services)
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -147,7 +147,7 @@ def _tell_refusals(path: str, operation: dict[str, Any]) -> None:
     if "{" in path:
         statuses.add("404")
     if "requestBody" in operation:
-        statuses |= {"404", "409", "413"}
+        statuses |= {"404", "409", "413", "415"}
     elif operation.get("operationId", "").startswith(("get", "list")) is False:
         statuses.add("409")
     if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", ())):

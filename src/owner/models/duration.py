@@ -1,4 +1,4 @@
-"""Durations as the API takes and shows them: ISO 8601 without months and years, or whole seconds."""
+"""Durations as the API takes and shows them: ISO 8601 without months and years, or whole minutes."""
 
 import re
 from datetime import timedelta
@@ -34,6 +34,7 @@ def iso_duration(value: timedelta) -> str:
 
 
 def _reads(pattern: str, *, at_least: int, at_most: int) -> BeforeValidator:
+    """A number is minutes, as in the rest of the API."""
     accepted = re.compile(pattern)
 
     def read(given: Any) -> timedelta:
@@ -43,9 +44,9 @@ def _reads(pattern: str, *, at_least: int, at_most: int) -> BeforeValidator:
             return _parse(given)
         is_whole = isinstance(given, int | float) and not isinstance(given, bool) and given == given // 1
         if is_whole and at_least <= given <= at_most:
-            return timedelta(seconds=int(given))
+            return timedelta(minutes=int(given))
         raise ValueError(
-            f"a duration is written like P1D, PT24H or PT90M, or is a whole number of seconds from {at_least} to {at_most}"
+            f"a duration is written like P1D, PT24H or PT90M, or is a whole number of minutes from {at_least} to {at_most}"
         )
 
     return BeforeValidator(read)
@@ -63,7 +64,7 @@ def _described(pattern: str, *, at_least: int, at_most: int, examples: list[str]
         {
             "anyOf": [
                 {"type": "string", "pattern": pattern.replace(r"\d", "[0-9]"), "description": "ISO 8601"},
-                {"type": "integer", "minimum": at_least, "maximum": at_most, "description": "seconds"},
+                {"type": "integer", "minimum": at_least, "maximum": at_most, "description": "minutes"},
             ],
             "examples": examples,
         },
@@ -75,14 +76,13 @@ _SHOWN: Final = PlainSerializer(iso_duration, return_type=str, when_used="json")
 _SHOWN_SCHEMA: Final = WithJsonSchema(
     {"type": "string", "description": "ISO 8601", "examples": ["PT24H"]}, mode="serialization"
 )
-_MINUTE: Final = 60
-_LONGEST_LIMIT: Final = int(LONGEST.total_seconds())
-_LONGEST_GRACE: Final = 7 * 24 * 60 * 60
+_LONGEST_LIMIT: Final = LONGEST // timedelta(minutes=1)
+_LONGEST_GRACE: Final = 7 * 24 * 60
 
 LimitDuration = Annotated[
     timedelta,
-    _reads(_LIMIT_PATTERN, at_least=_MINUTE, at_most=_LONGEST_LIMIT),
-    _described(_LIMIT_PATTERN, at_least=_MINUTE, at_most=_LONGEST_LIMIT, examples=["PT24H", "PT90M"]),
+    _reads(_LIMIT_PATTERN, at_least=1, at_most=_LONGEST_LIMIT),
+    _described(_LIMIT_PATTERN, at_least=1, at_most=_LONGEST_LIMIT, examples=["PT24H", "PT90M"]),
 ]
 """How long something may live: from a minute to `LONGEST`."""
 

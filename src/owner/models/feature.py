@@ -1,15 +1,17 @@
 """What an owner has switched on, with its configuration."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StrictBool, field_validator
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints, field_validator
 
-from owner.models.entity import DTO, Entity, Moment, Update, absent
+from owner.models.entity import DTO, STRIPPED, VISIBLE, Entity, Moment, Update, absent
 from owner.models.feature_schemas import FEATURES, config_schema, feature_name, name_pattern
+
+FeatureName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=VISIBLE), STRIPPED]
 
 
 class Feature(Entity):
-    """A capability of the product for one owner."""
+    """A capability of the product, or of an owner's own programs, for one owner."""
 
     owner_id: int
     feature_id: int
@@ -20,40 +22,35 @@ class Feature(Entity):
     updated_at: Moment
 
 
-def _one_of_the_known(schema: dict[str, Any]) -> None:
-    """Each name goes with its own configuration."""
+def _known_or_own(schema: dict[str, Any]) -> None:
+    """Each name of the product goes with its own configuration, any other with whatever its owner wants."""
+    known = [{"pattern": name_pattern(kind.name)} for kind in FEATURES.values()]
     schema["anyOf"] = [
-        {
-            "properties": {
-                "name": {"type": "string", "maxLength": 100, "pattern": name_pattern(kind.name)},
-                "config_json": config_schema(kind),
-            }
-        }
-        for kind in FEATURES.values()
+        *(
+            {"properties": {"name": name, "config_json": config_schema(kind)}}
+            for name, kind in zip(known, FEATURES.values(), strict=True)
+        ),
+        {"properties": {"name": {"not": {"anyOf": known}}}},
     ]
     schema["examples"] = [
         {"name": "AI Chat Assistant", "enabled": True, "config_json": {"model": "gpt-4", "temperature": 0.7}},
-        {"name": "closure_nlp"},
+        {"name": "vip desk", "config_json": {"minimum_orders": 20}},
     ]
 
 
 class FeatureCreate(DTO):
-    """A capability to configure; case, blanks and hyphens in its name make no difference."""
+    """A capability to configure: one of the product, however its name is written, or one of your own programs."""
 
-    model_config = ConfigDict(json_schema_extra=_one_of_the_known)
+    model_config = ConfigDict(json_schema_extra=_known_or_own)
 
-    name: str = Field(max_length=100)
+    name: FeatureName
     enabled: StrictBool = False
     config_json: dict[str, Any] = Field(default_factory=dict, description="See `GET /v1/feature-schemas`.")
 
     @field_validator("name")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _spelt_alike(cls, value: str) -> str:
         return feature_name(value)
-
-
-def _any_of_the_known(schema: dict[str, Any]) -> None:
-    schema["anyOf"] = [config_schema(kind) for kind in FEATURES.values()]
 
 
 class FeatureUpdate(Update):
@@ -65,9 +62,7 @@ class FeatureUpdate(Update):
 
     enabled: StrictBool = Field(default_factory=absent)
     config_json: dict[str, Any] = Field(
-        default_factory=absent,
-        description="Takes the place of the whole configuration.",
-        json_schema_extra=_any_of_the_known,
+        default_factory=absent, description="Takes the place of the whole configuration."
     )
 
 

@@ -1,4 +1,4 @@
-"""The features that the product knows, and what each can be configured with."""
+"""The features that the product knows, and what each can be configured with; owners keep others for their own programs."""
 
 import re
 from collections.abc import Mapping
@@ -41,18 +41,23 @@ class FeatureKind:
     config: type[DTO]
     is_in_effect: bool
 
+    @property
+    def slug(self) -> str:
+        """The name in the address of a page."""
+        return self.name.lower().replace(" ", "_")
+
 
 FEATURES: Final[Mapping[str, FeatureKind]] = {
     kind.name: kind
     for kind in (
         FeatureKind(
-            "ai_chat_assistant",
+            "AI Chat Assistant",
             "A model answers customers. Stored; nothing acts on it yet.",
             AIChatAssistantConfig,
             is_in_effect=False,
         ),
         FeatureKind(
-            "closure_nlp",
+            "Closure NLP",
             "A learned detector of the end of a conversation beside the rules. Stored; nothing acts on it yet.",
             ClosureNLPConfig,
             is_in_effect=False,
@@ -61,26 +66,28 @@ FEATURES: Final[Mapping[str, FeatureKind]] = {
 }
 
 
-def feature_name(written: str) -> str:
-    """The name of a feature however it was written: "AI Chat Assistant" is `ai_chat_assistant`.
+def find_kind(written: str) -> FeatureKind | None:
+    """A feature of the product however it was written: "ai_chat_assistant" is the AI Chat Assistant."""
+    return next((kind for kind in FEATURES.values() if _plain(written) == _plain(kind.name)), None)
 
-    Raises:
-        ValueError: there is none; it names those that there are.
-    """
-    for name in FEATURES:
-        if _plain(written) == _plain(name):
-            return name
-    raise ValueError(f"there is no such feature; there are {', '.join(FEATURES)}")
+
+def feature_name(written: str) -> str:
+    """The product's spelling of its own features; any other name stays as it is."""
+    kind = find_kind(written)
+    return kind.name if kind else written
 
 
 def check_config(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration as it is stored: what was given, without what was left out.
+    """The configuration as it is stored: what was given, without what was left out; an owner's own is free.
 
     Raises:
         InvalidInput: it is not one of this feature; `field` and `errors` say where.
     """
+    kind = find_kind(name)
+    if kind is None:
+        return dict(config)
     try:
-        checked = FEATURES[name].config.model_validate(config)
+        checked = kind.config.model_validate(config)
     except ValidationError as problem:
         found = [
             {"field": ".".join(["config_json", *map(str, item["loc"])]), "detail": item["msg"]}
@@ -97,7 +104,7 @@ def config_schema(kind: FeatureKind) -> dict[str, Any]:
 
 def name_pattern(name: str) -> str:
     """What matches every way to write a feature's name."""
-    letters = (f"[{letter.upper()}{letter}]" for letter in name if letter != "_")
+    letters = (f"[{letter.upper()}{letter}]" for letter in name if letter != " ")
     return f"^{_BETWEEN}{_BETWEEN.join(letters)}{_BETWEEN}$"
 
 

@@ -4,14 +4,14 @@ from owner.db.database import Connection, Database
 from owner.models.entity import Page
 from owner.models.event import Actor, NewEvent
 from owner.models.feature import Feature, FeatureCreate, FeatureUpdate
-from owner.models.feature_schemas import check_config
+from owner.models.feature_schemas import FEATURES, check_config
 from owner.repositories.events import EventRepository
 from owner.repositories.features import FeatureRepository
 from owner.services.ports import Clock
 
 
 class FeatureService:
-    """Features of one owner, each known name once."""
+    """Features of one owner, each name once."""
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self.database = database
@@ -24,6 +24,13 @@ class FeatureService:
     async def get(self, owner_id: int, feature_id: int) -> Feature:
         async with self.database.owner(owner_id) as connection:
             return await FeatureRepository(connection).get(feature_id)
+
+    async def list_known(self, owner_id: int) -> dict[str, Feature]:
+        """Those of the product that the owner has, by name."""
+        async with self.database.owner(owner_id) as connection:
+            repository = FeatureRepository(connection)
+            found = [await repository.find_by_name(name) for name in FEATURES]
+        return {feature.name: feature for feature in found if feature}
 
     async def create(self, owner_id: int, create: FeatureCreate, *, by: Actor) -> Feature:
         """Store a feature.

@@ -65,11 +65,15 @@ def _as_stored(owner: Owner) -> Form:
 def _wanted(form: Form) -> dict[str, object]:
     return {
         **form.texts("name", "time_zone", "language"),
-        **{name: _seconds(form.number(name)) for name in _LIMITS},
+        **{name: _duration(form.number(name)) for name in _LIMITS},
         "opt_out_words": form.lines("opt_out_words"),
         "texts": {name: form.text_or_none(name) for name in _TEXTS},
     }
 
 
-def _seconds(minutes: float | str) -> float | str:
-    return minutes if isinstance(minutes, str) else round(minutes * _MINUTE.total_seconds())
+def _duration(minutes: float | str) -> float | str:
+    """Parts of a minute go as ISO 8601: a number is whole minutes."""
+    if isinstance(minutes, str) or minutes == minutes // 1:
+        return minutes
+    whole, seconds = divmod(round(minutes * 60), 60)
+    return f"PT{whole}M{seconds}S"

@@ -1,4 +1,4 @@
-"""Features: switched on or off, and configured by a form that is made from each one's JSON schema."""
+"""Features of the product: switched on or off, and configured by a form that is made from each one's JSON schema."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from owner.models.event import Actor
 from owner.models.feature import Feature, FeatureCreate, FeatureUpdate
 from owner.models.feature_schemas import FEATURES, FeatureKind, config_schema
 from owner.models.permissions import Permission
-from owner.repositories.base import MAXIMUM_PAGE
 from owner.services.catalog import Services
 
 router = APIRouter(prefix="/inbox/settings/features", route_class=PageRoute)
@@ -78,25 +77,27 @@ class FeaturePage(SettingsPage):
         return fields_of(self.kind)
 
 
-Name = Annotated[str, Path(max_length=100)]
+Slug = Annotated[str, Path(max_length=100)]
 
 
 @router.get("", **needs(Permission.SETTINGS_READ))
 async def show_features(request: Request, services: UseCases, person: Person) -> Response:
-    return show_settings(request, FeaturesPage(stored=await _stored(services, person.caller.owner_id)))
+    return show_settings(
+        request, FeaturesPage(stored=await services.features.list_known(person.caller.owner_id))
+    )
 
 
-@router.get("/{name}", **needs(Permission.SETTINGS_READ))
-async def show_feature(request: Request, services: UseCases, person: Person, name: Name) -> Response:
-    kind = _kind(name)
-    feature = (await _stored(services, person.caller.owner_id)).get(kind.name)
+@router.get("/{slug}", **needs(Permission.SETTINGS_READ))
+async def show_feature(request: Request, services: UseCases, person: Person, slug: Slug) -> Response:
+    kind = _kind(slug)
+    feature = (await services.features.list_known(person.caller.owner_id)).get(kind.name)
     form = Form.of(enabled=feature.enabled, **feature.config_json) if feature else Form()
     return show_settings(request, FeaturePage(kind=kind, form=form))
 
 
-@router.post("/{name}", **needs(Permission.SETTINGS_WRITE))
-async def configure(request: Request, services: UseCases, person: Person, name: Name, form: Sent) -> Response:
-    kind = _kind(name)
+@router.post("/{slug}", **needs(Permission.SETTINGS_WRITE))
+async def configure(request: Request, services: UseCases, person: Person, slug: Slug, form: Sent) -> Response:
+    kind = _kind(slug)
     with form.refusing():
         await _configure(services, person.caller.owner_id, kind, form, by=person.caller.actor)
         return saved("features")
@@ -108,25 +109,20 @@ def fields_of(kind: FeatureKind) -> list[ConfigField]:
     return [ConfigField(name, schema) for name, schema in properties.items()]
 
 
-def _kind(name: str) -> FeatureKind:
-    if name not in FEATURES:
+def _kind(slug: str) -> FeatureKind:
+    kind = next((kind for kind in FEATURES.values() if kind.slug == slug), None)
+    if kind is None:
         raise NotFound
-    return FEATURES[name]
+    return kind
 
 
 async def _configure(services: Services, owner_id: int, kind: FeatureKind, form: Form, *, by: Actor) -> None:
     typed = {field.name: field.read(form) for field in fields_of(kind)}
     config = {name: value for name, value in typed.items() if value is not None}
-    feature = (await _stored(services, owner_id)).get(kind.name)
+    feature = (await services.features.list_known(owner_id)).get(kind.name)
     if feature is None:
         create = FeatureCreate(name=kind.name, enabled=form.has("enabled"), config_json=config)
         await services.features.create(owner_id, create, by=by)
     else:
         update = FeatureUpdate(enabled=form.has("enabled"), config_json=config)
         await services.features.change(owner_id, feature.feature_id, update, by=by)
-
-
-async def _stored(services: Services, owner_id: int) -> dict[str, Feature]:
-    """By name; there are never more than the product knows."""
-    page = await services.features.list_page(owner_id, limit=MAXIMUM_PAGE)
-    return {feature.name: feature for feature in page.items}
