@@ -54,6 +54,7 @@ _LONGEST_REASON: Final = 8  # words after "thanks for" that are read as what the
 _LONGEST_MEETING: Final = 4  # words after "see you at"
 _MAY_TURN: Final = frozenset({Section.DONE, Section.THAT_IS_IT, Section.GIVES_UP})
 _MAY_TELL_WHEN: Final = frozenset({"when", "quando", "cuando"})  # "when I am back I will see to it"
+_TELLS_WHEN: Final = ("quando ", "asim que ", "logo que ")
 _EXCLAIMED: Final = frozenset({"que"})  # "que queridos!" asks for nothing
 
 
@@ -231,6 +232,8 @@ class ClauseRoles:
         """Asks at the beginning ("get me the number"), unless it is put off ("book it myself later")."""
         if position > 0 and not _WILL.isdisjoint(self.items[position - 1].words.split()):
             return Role.OPEN
+        if self.previous is Section.DEFERRAL and self.previous_words.startswith(_TELLS_WHEN):
+            return Role.VETO  # "quando chegar manda a nota"
         begins = self.previous is None or self.previous in PRECEDES_AN_ORDER
         follows = _words(self.items[position + 1 :])
         is_put_off = self.is_deferral and _FOR_ONESELF.isdisjoint(follows)  # not "book it and I'll pay later"
