@@ -17,7 +17,7 @@ from owner.services import access
 from owner.services.catalog import Services
 from owner.services.rate_limits import RateLimitService, RateLimitSettings
 from reading import rows
-from visiting import PASSWORD
+from visiting import PASSWORD, visiting
 
 IN_A_PAGE = {"HX-Request": "true"}
 
@@ -226,6 +226,24 @@ async def test_what_an_open_page_is_told_ends_with_the_right_to_see_it(
 ) -> None:
     async with _open_page(browser, acme, monkeypatch):
         await rows(services, acme, change, acme.user_id)
+
+
+async def test_who_is_shut_out_hears_nothing_that_happens_afterwards(
+    services: Services, acme: Tenant
+) -> None:
+    async with visiting(services) as visit:
+        user_id, token = await visit.person(acme, "bruno@acme.example")
+        heard = visit.session.get(
+            f"{visit.url}/v1/events/stream", headers={"Authorization": f"Bearer {token}"}
+        )
+        async with asyncio.timeout(20), heard as stream:  # it would be asked again after 30 seconds anyway
+            await stream.content.readuntil(b"\n\n")
+            path = f"/v1/users/{user_id}"
+            await visit.call("PATCH", path, key=acme.api_key, json={"is_active": False})
+            await visit.call("POST", "/v1/labels", key=acme.api_key, json={"name": "after"})
+            told = await stream.content.read()
+
+    assert b"label.created" not in told
 
 
 async def test_what_an_open_page_is_told_ends_when_the_role_no_longer_hears_it(

@@ -75,10 +75,10 @@ async def _told(
     told_at, checked_at = monotonic(), monotonic()
     while not listener.is_ended:
         events = await listener.next(max(0.0, told_at + HEARTBEAT - monotonic()))
-        if monotonic() >= checked_at + RECHECK:
+        if listener.is_in_doubt or monotonic() >= checked_at + RECHECK:
             if not await may_go_on():
                 return
-            checked_at = monotonic()
+            listener.is_in_doubt, checked_at = False, monotonic()
         if events or monotonic() >= told_at + HEARTBEAT:
             yield "".join(map(_frame, events)) or f"{in_silence}{_place(listener)}\n"
             told_at = monotonic()

@@ -48,8 +48,16 @@ class TrustedProxies:
 
 
 def _plain(address: str) -> IPAddress:
-    parsed = ip_address(address)
+    parsed = ip_address(_without_port(address))
     return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies write `192.0.2.1:4711` and `[2001:db8::1]:4711`; all callers would be one, if that were no address."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    host, _, port = hop.partition(":")
+    return host if port.isdecimal() and "." in host else hop
 
 
 def _subscriber(address: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from prometheus_client import Gauge
+from pydantic_core import from_json
 
 from owner.db.database import Database
 from owner.logs import get_logger
@@ -25,6 +26,9 @@ POLL: Final = 1.0  # seconds; for what no notice told
 BATCH: Final = 200  # events of one read
 LONGEST_QUEUE: Final = 20  # batches that wait for a slow listener; then it reads for itself
 READS_AT_ONCE: Final = 3  # connections of the pool that all streams together may hold
+_ENDS_ACCESS: Final = frozenset(
+    {"api_key.revoked", "owner.suspended", "session.ended", "user.password_set", "user.updated"}
+)
 LISTENERS: Final = Gauge("owner_event_stream_listeners", "Event streams that are open")
 
 
@@ -35,6 +39,14 @@ class StreamedEvent(NamedTuple):
     type: str
     conv_id: int | None
     json: str
+
+
+def may_end_access(event: StreamedEvent, of: Actor) -> bool:
+    """Whether somebody may have lost, by this event, the right to hear the next."""
+    if event.type not in _ENDS_ACCESS:
+        return False
+    told = from_json(event.json)
+    return event.type == "owner.suspended" or of.id in (told["actor_id"], *told["data"].values())
 
 
 class Wanted(NamedTuple):
@@ -211,6 +223,7 @@ class Listener:
     ) -> None:
         self.position = FeedPosition(0, 0)
         self.by = by
+        self.is_in_doubt = False  # whether it has to be asked again if they may listen
         self._hub = hub
         self._owner_id = owner_id
         self._wanted = wanted
@@ -248,6 +261,7 @@ class Listener:
         fresh = [event for event in events if event.position > self.position]
         if fresh:
             self.position = fresh[-1].position
+            self.is_in_doubt |= any(may_end_access(event, self.by) for event in fresh)
         return [event for event in fresh if self._wanted.includes(event)]
 
     def _take(self) -> Sequence[StreamedEvent]:
