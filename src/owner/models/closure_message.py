@@ -20,7 +20,6 @@ from owner.models.closure_sections import (
 from owner.models.closure_text import clauses_of, words_of
 
 _READ_AT_MOST: Final = 5_000  # characters from the end, where a goodbye is; channels carry fewer
-_OPENS_A_QUOTATION: Final = frozenset('"“«')
 _QUOTATION: Final = re.compile(r'["“«][^"“”«»\n]+ [^"“”«»\n]+["”»]')  # more than one word
 _JOINED: Final = [Section.GREETING, Section.THANKS]
 _LONGEST_SLIP: Final = 2  # words
@@ -44,7 +43,9 @@ def read_message(text: str, own: dict[str, Any] | None = None) -> Reading:
 
 def _without_quotations(text: str) -> str:
     """Without what somebody else said: "it printed "thank you, bye" and stopped"; a message all in quotes is theirs."""
-    if _OPENS_A_QUOTATION.isdisjoint(text) or not _QUOTATION.sub("", text).strip():
+    if '"' not in text and "“" not in text and "«" not in text:
+        return text
+    if not _QUOTATION.sub("", text).strip():
         return text
     return _QUOTATION.sub(" quotation ", text)
 
