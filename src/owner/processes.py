@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Final
@@ -70,10 +70,10 @@ def work_beside_server() -> None:
     run_work(settings)
 
 
-def run_work(settings: Settings) -> None:
-    """Run jobs on the event loop that the server's processes have."""
+def run_work(settings: Settings, *, say: Callable[[], None] | None = None) -> None:
+    """Run jobs on the event loop that the server's processes have; `say` is called once nothing is in the way."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work(settings))
+        runner.run(work(settings, say=say))
 
 
 def _end_after(parent: BaseProcess) -> None:
@@ -81,13 +81,17 @@ def _end_after(parent: BaseProcess) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def work(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
+async def work(
+    settings: Settings, *, stop: asyncio.Event | None = None, say: Callable[[], None] | None = None
+) -> None:
     """Run jobs until SIGINT, SIGTERM or `stop`."""
     from owner.worker.runner import run_worker
 
     stop = stop or stop_on_signal()
     async with open_services(settings, is_lasting=True) as services:
         leave_start_up_alone()
+        if say is not None:
+            say()
         await run_worker(services, stop=stop)
 
 
