@@ -163,7 +163,9 @@ def wire(
     inbound = InboundService(database, clock=clock, detector=detector, suppressions=suppressions)
     account = AccountService(database, clock=clock, rate_limits=limits)
     codes = SecondFactorCodes(box, rate_limits=limits)
-    links = PasswordLinkService(database, clock=clock, public_url=public_url, mailer=mailer(settings))
+    links = PasswordLinkService(
+        database, clock=clock, public_url=public_url, rate_limits=limits, mailer=mailer(settings)
+    )
     quarantine = QuarantineService(
         database,
         twilio=twilio,

@@ -170,6 +170,19 @@ async def test_an_invitation_is_mailed_in_the_companys_language_and_not_told_to_
     await api.sign_in(body["email"])
 
 
+async def test_nobody_is_flooded_with_invitations_of_a_company(
+    services: Services, api: Visit, acme: Tenant, mail: MailServer
+) -> None:
+    body = {"email": f"{uuid4()}@example.com", "name": "Bruno"}
+    _, invited = await api.call("POST", "/v1/users", key=acme.api_key, json=body)
+    path = f"/v1/users/{invited['user_id']}/invitation"
+
+    answers = [(await api.call("POST", path, key=acme.api_key))[0] for _ in range(5)]
+
+    assert answers == [201] * 4 + [429]
+    assert len(await jobs(services, "link_wanted")) == 5
+
+
 async def test_a_mail_that_was_refused_is_sent_again_with_a_link_of_its_own(
     services: Services, acme: Tenant, mail: MailServer
 ) -> None:

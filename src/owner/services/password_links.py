@@ -16,23 +16,36 @@ from owner.repositories.users import UserRepository
 from owner.services.link_mail import link_mail
 from owner.services.passwords import hash_password, refuse_guessable
 from owner.services.ports import Clock, Mailer
+from owner.services.rate_limits import RateLimitService
 
 
 class PasswordLinkService:
     """One-time links: a person has one of each purpose at most, and it works once."""
 
     def __init__(
-        self, database: Database, *, clock: Clock, public_url: str, mailer: Mailer | None = None
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        public_url: str,
+        rate_limits: RateLimitService,
+        mailer: Mailer | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
         self.public_url = public_url
+        self.rate_limits = rate_limits
         self.mailer = mailer
 
     async def hand_out(self, connection: Connection, user: User, purpose: LinkPurpose) -> LinkResponse | None:
-        """Have a worker mail a link, or, where no mail can be sent, return it to be handed on."""
+        """Have a worker mail a link, or, where no mail can be sent, return it to be handed on.
+
+        Raises:
+            RateLimited: too many were mailed today, to the person or by the company.
+        """
         if self.mailer is None:
             return await self.make(connection, user, purpose)
+        await self.rate_limits.count_mail(user)
         await JobRepository(connection).enqueue(
             "link_wanted", owner_id=user.owner_id, user_id=user.user_id, purpose=purpose
         )

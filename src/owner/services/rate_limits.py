@@ -24,6 +24,8 @@ log = get_logger(__name__)
 STORE_TIMEOUT: Final = 0.5  # seconds that a request waits for a store that says nothing
 STORE_PAUSE: Final = 5.0  # seconds until a store that was away is asked again
 WRONG_CODES: Final = RateLimitItemPerDay(20)  # of one person: three of a million are right at any time
+MAILS_TO_PERSON: Final = RateLimitItemPerDay(5)
+MAILS_OF_OWNER: Final = RateLimitItemPerDay(200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,15 @@ class RateLimitService:
 
     async def count_wrong_code(self, user: User) -> None:
         await self._count("wrong-code", _person(user), WRONG_CODES)
+
+    async def count_mail(self, user: User) -> None:
+        """Count a mail that a company has sent to somebody: anybody's address can be written there.
+
+        Raises:
+            RateLimited: it was enough for the person, or for the company, today.
+        """
+        await self._count("mail-person", _person(user), MAILS_TO_PERSON)
+        await self._count("mail-owner", str(user.owner_id), MAILS_OF_OWNER)
 
     async def count_password_reset(self, *, email: str, address: str) -> None:
         """Count a wish for a reset link; raises `RateLimited`."""

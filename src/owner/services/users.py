@@ -51,6 +51,7 @@ class UserService:
         Raises:
             AlreadyExists: a person of the company has this e-mail.
             PermissionMissing: the role may more than the caller.
+            RateLimited: the company has invited too many today.
         """
         caller.require_all(permissions_of_role(create.role))
         async with self.database.owner(caller.owner_id) as connection:
@@ -70,6 +71,7 @@ class UserService:
 
         Raises:
             InvitationAccepted: they have chosen a password.
+            RateLimited: they were invited too often today.
         """
         async with self.database.owner(caller.owner_id) as connection:
             user = await UserRepository(connection).get(user_id, for_update=True)
