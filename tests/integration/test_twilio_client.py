@@ -5,6 +5,7 @@ import base64
 import logging
 import socket
 import threading
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -605,6 +606,18 @@ class TestFiles:
         async with answering_bytes(10_000 * hints) as url, gateway_to("http://127.0.0.1:1") as gateway:
             with pytest.raises(OutcomeUnknown):
                 await gateway.fetch_media(f"{url}/file", CREDENTIALS, max_bytes=1_000_000)
+
+    async def test_a_file_that_breaks_off_is_not_held_by_what_is_told_of_it(self) -> None:
+        half = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + bytes(8_000_000)
+        async with answering_bytes(half) as url, gateway_to(url) as gateway:
+            tracemalloc.start()
+            with pytest.raises(OutcomeUnknown) as told:
+                await gateway.fetch_media(f"{url}/file", CREDENTIALS, max_bytes=10_000_000)
+            held, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+
+        assert told.tb is not None
+        assert held < 4_000_000
 
     async def test_a_silent_name_server_takes_no_thread_that_others_need(
         self, monkeypatch: pytest.MonkeyPatch

@@ -50,11 +50,14 @@ async def read_at_most(response: ClientResponse, limit: int) -> bytes:
     if response.content_length is not None and response.content_length > limit:
         raise AnswerTooLarge
     content = bytearray()
-    async for chunk in response.content.iter_chunked(CHUNK):
-        content += chunk
-        if len(content) > limit:
-            raise AnswerTooLarge
-    return bytes(content)
+    try:
+        async for chunk in response.content.iter_chunked(CHUNK):
+            content += chunk
+            if len(content) > limit:
+                raise AnswerTooLarge
+        return bytes(content)
+    finally:
+        content.clear()  # what goes wrong remembers this frame, and for a while all that is in it
 
 
 class Reach:
