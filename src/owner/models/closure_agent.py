@@ -79,6 +79,13 @@ class AgentTurn(NamedTuple):
         """It speaks of closing an order, a deal, a menu item: "pode fechar" answers that."""
         return any(_closes_other(clause.words) for clause in _clauses_of_the_end(self.text))
 
+    @property
+    def offers_information(self) -> bool:
+        """It asks whether to tell more about something: "would you like more information on that hotel?"."""
+        asked, sets = self.acts.get(Section.ASKS_ITEMS, "").split(), lexicon().sets
+        is_about_it = not sets[Section.INFORMATION_WORD].isdisjoint(asked)
+        return is_about_it and sets[Section.TELLING_WORD].isdisjoint(words_of(self.text))
+
     def did(self, *sections: Section) -> bool:
         return not self.acts.keys().isdisjoint(sections)
 

@@ -84,6 +84,8 @@ class Section(StrEnum):
     ORDER_WORD = "order words"
     CONVERSATION_WORD = "conversation words"
     OFFER_WORD = "words of an offer"
+    INFORMATION_WORD = "words of information"
+    TELLING_WORD = "words of telling"
     PROPOSAL_WORD = "words of a proposal"
 
 

@@ -40,7 +40,8 @@ def _subject_veto(case: Case) -> ClosureSignal | None:
     reading, agent = case.reading, case.agent
     if agent.did(Section.ASKS_ITEMS, Section.WANTS_TO_KNOW) and not agent.did(Section.ASKS_TO_CLOSE):
         listed = reading.find(DECLINES | {Section.DONE, Section.THAT_IS_IT})
-        if listed and not reading.find(FAREWELL):
+        has_enough = agent.offers_information and reading.is_polite and reading.find({Section.DONE})
+        if listed and not reading.find(FAREWELL) and not has_enough:
             return ClosureSignal("ends the list", -FULL, listed.words)
     command = reading.find({Section.CLOSE_NOW, Section.GOODBYE_OR_VERB})
     if command and agent.closes_other and not agent.did(Section.ASKS_TO_CLOSE) and not names_it(command):
