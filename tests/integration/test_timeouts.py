@@ -12,7 +12,7 @@ from owner.models.event import Actor
 from owner.models.message import MessageCreate
 from owner.repositories.owners import OwnerRepository
 from owner.services.catalog import Services
-from reading import conversations_of, event_types, events_of
+from reading import conversations_of, event_types, events_of, rows
 
 PERSON = Actor(ActorKind.USER)
 
@@ -97,6 +97,23 @@ async def test_a_customer_who_waits_for_us_is_never_closed_as_idle(
     assert closed == 0
     assert await status_of(services, acme, unanswered) is ConversationStatus.PENDING
     assert await status_of(services, acme, wrote_again) is ConversationStatus.PROGRESS
+
+
+async def test_idleness_is_measured_on_the_last_activity_whoever_wrote_it(
+    services: Services, acme: Tenant
+) -> None:
+    answered, waiting = await receive(services, acme), await receive(services, acme)
+    await answer(services, acme, answered)
+
+    await rows(
+        services,
+        acme,
+        "UPDATE conversations SET last_activity_at = last_activity_at - interval '1 hour' RETURNING conv_id",
+    )
+    await services.timeouts.sweep()
+
+    assert await status_of(services, acme, answered) is ConversationStatus.IDLE_TIMEOUT
+    assert await status_of(services, acme, waiting) is ConversationStatus.PENDING
 
 
 async def test_several_sweeps_at_once_close_each_conversation_once(

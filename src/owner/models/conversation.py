@@ -141,9 +141,8 @@ class Conversation(Entity):
     def time_out(self, *, at: datetime) -> None:
         """The customer left our last word unanswered."""
         minutes = int(self.idle_after.total_seconds() // 60)
-        self._close(
-            ConversationStatus.IDLE_TIMEOUT, by=TIMER, reason=f"no activity for {minutes} minutes", at=at
-        )
+        reason = f"no activity for {minutes} minute{'s' if minutes != 1 else ''}"
+        self._close(ConversationStatus.IDLE_TIMEOUT, by=TIMER, reason=reason, at=at)
 
     def expire(self, *, at: datetime) -> None:
         """The conversation reached its maximum age."""
