@@ -36,6 +36,7 @@ SMS: Final = "+551150284400"
 EMAIL: Final = "atendente@padaria.example"
 TEMPLATES: Final = {
     TEMPLATE: {
+        "name": "pedido_pronto",
         "body": "Oi, {{1}}! Seu pedido {{2}} está pronto. Você retira hoje?",
         "buttons": [{"payload": "yes", "text": "Sim, hoje"}, {"payload": "no", "text": "Amanhã"}],
     }
