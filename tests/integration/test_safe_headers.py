@@ -1,11 +1,15 @@
 """What a browser may make of any answer."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from calling import Api, calling
 from factories import Tenant
+from owner.api import openapi
 from owner.services.catalog import Services
 
 
@@ -44,6 +48,31 @@ async def test_an_answer_is_kept_by_nobody_and_is_no_page(
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/openapi.json"), ("DELETE", "/v1/labels")])
+async def test_the_first_to_need_the_api_s_description_holds_up_nobody(
+    api: Api, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    complete, others_were_served = openapi._complete, threading.Event()
+    has_begun, loop = asyncio.Event(), asyncio.get_running_loop()
+    was_waited_for: list[bool] = []
+
+    def slow(schema: dict[str, Any]) -> dict[str, Any]:
+        loop.call_soon_threadsafe(has_begun.set)
+        was_waited_for.append(others_were_served.wait(20))
+        return complete(schema)
+
+    monkeypatch.setattr(openapi, "_complete", slow)
+    first = asyncio.create_task(api.session.request(method, api.url + path))
+    await has_begun.wait()
+    async with api.session.get(f"{api.url}/health/live") as other:
+        others_were_served.set()
+    async with await first as answer:
+        pass
+
+    assert (other.status, answer.status) == (200, 200 if method == "GET" else 405)
+    assert was_waited_for == [True]
 
 
 async def test_the_page_of_the_api_runs_its_own_scripts_only(api: Api) -> None:

@@ -106,6 +106,7 @@ def create_api(
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        openapi_url=None,  # ours makes the document in a thread
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=operation_name,

@@ -1,10 +1,11 @@
 """The API's page at `/docs`, from files that come along: it works without the internet."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import FastAPI, Response
-from fastapi.responses import HTMLResponse
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 STATIC: Final = Path(__file__).with_name("static") / "swagger-ui"
@@ -44,7 +45,12 @@ class _Files(StaticFiles):
 
 def install(app: FastAPI) -> None:
     app.mount("/docs-static", _Files(directory=STATIC), name="docs-static")
+    app.add_api_route("/openapi.json", show_description, include_in_schema=False)
     app.add_api_route("/docs", show_docs, include_in_schema=False, response_class=HTMLResponse)
+
+
+async def show_description(request: Request) -> JSONResponse:
+    return JSONResponse(await asyncio.to_thread(request.app.openapi))
 
 
 async def show_docs() -> HTMLResponse:

@@ -1,5 +1,6 @@
 """Turns the error tree into `application/problem+json` (RFC 9457), by one table."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -203,8 +204,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     ours = {status: kind.code for kind, status in HTTP_STATUS.items()}
     code = ours.get(status, status.phrase.lower().replace(" ", "_"))
     headers = dict(error.headers or {})
-    if status is HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed_methods(request)):
-        headers["Allow"] = ", ".join(allowed)
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = await asyncio.to_thread(
+            _allowed_methods, request
+        )  # which may be the first to ask for the document
+        headers |= {"Allow": ", ".join(allowed)} if allowed else {}
     return problem(status, code=code, detail=str(error.detail), headers=headers)
 
 

@@ -1,6 +1,7 @@
 """Completes the API's description: permissions, every refusal, and links from what was made to what can be done with it."""
 
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -40,13 +41,17 @@ def operation_name(route: APIRoute) -> str:
 
 
 def describe(app: FastAPI) -> None:
-    """Let `/openapi.json` tell the whole truth."""
-    generate = app.openapi
+    """Let `/openapi.json` tell the whole truth.
+
+    It is made when somebody asks for it first, which takes a second: ask in a thread, so that nobody else waits.
+    """
+    generate, one_makes_it = app.openapi, Lock()
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _complete(generate())
-        return app.openapi_schema
+        with one_makes_it:
+            if app.openapi_schema is None:
+                app.openapi_schema = _complete(generate())
+            return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
