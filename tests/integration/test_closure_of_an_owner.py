@@ -71,10 +71,12 @@ def test_the_detector_remembers_each_owner_s_keywords() -> None:
     detector = ClosureDetector()
     detector.set_owner_keywords(owner_id="1", keywords=["cabô"])
 
-    ours = detector.detect("cabô", owner_id=1, settings=ClosureSettings())
-    theirs = detector.detect("cabô", owner_id=2, settings=ClosureSettings())
+    ours = detector.detect("cabô", owner_id="1")
+    the_same = detector.detect("cabô", owner_id=1, settings=ClosureSettings())
+    theirs = detector.detect("cabô", owner_id=2)
 
     assert (ours.decision, theirs.decision) == (ClosureDecision.CLOSE, ClosureDecision.NONE)
+    assert the_same == ours
 
 
 def test_a_word_that_opts_out_is_no_keyword() -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Final
 
 from owner.models.closure import ClosureScore, Turn, score
 from owner.models.closure_keywords import DEFAULT, ClosureKeywords
 from owner.models.closure_trial import LONGEST_TEXT
 from owner.models.enums import MessageDirection
 from owner.models.owner import ClosureSettings
+
+_AS_SHIPPED: Final = ClosureSettings()
 
 
 class ClosureDetector:
@@ -28,11 +31,11 @@ class ClosureDetector:
         self,
         text: str,
         *,
-        owner_id: int,
+        owner_id: int | str,
         history: Sequence[tuple[MessageDirection, str]] = (),
         context: Mapping[str, object] | None = None,
         age: timedelta | None = None,
-        settings: ClosureSettings,
+        settings: ClosureSettings = _AS_SHIPPED,
     ) -> ClosureScore:
         """How sure it is that the customer is done, and why."""
         return score(
@@ -41,7 +44,7 @@ class ClosureDetector:
                 for direction, said in history
             ],
             text[-LONGEST_TEXT:],  # a goodbye comes last, and reading a megabyte would make everybody wait
-            keywords=self._keywords_of(owner_id, settings),
+            keywords=self._keywords_of(int(owner_id), settings),
             context=context,
             age=age,
             confirm_at=settings.confirm_at,

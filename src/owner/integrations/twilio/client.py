@@ -113,7 +113,10 @@ class TwilioGateway:
 
 
 def _form(message: OutboundMessage) -> Pairs:
-    """A template goes without text and files: Twilio refuses them together."""
+    """A template goes without text and files: Twilio refuses them together.
+
+    Beside a Messaging Service, the sender says which of its pool answers: the one that the customer wrote to.
+    """
     given = [
         ("To", message.to),
         ("From", message.sender),
