@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from owner.api.dependencies import UseCases
+from owner.api.openapi import PROBLEM
 from owner.models.entity import DTO
 from owner.models.errors import NotFound, Unavailable
 from owner.models.outage_errors import DatabaseBusy, DatabaseRefused, DatabaseTooSlow
@@ -72,7 +73,11 @@ async def get_webhook_health(services: UseCases) -> dict[str, str]:
     return {"status": "ok", "public_url": services.public_url}
 
 
-@router.get("/webhooks/twilio/{webhook_key}/health", tags=["webhooks"])
+@router.get(
+    "/webhooks/twilio/{webhook_key}/health",
+    tags=["webhooks"],
+    responses={404: {"description": "No account has this key.", **PROBLEM}},
+)
 async def get_webhook_health_by_key(services: UseCases, webhook_key: str) -> dict[str, str]:
     """The same at the address of one account; 404 where no account has it."""
     if not await services.twilio.find_by_webhook_key(webhook_key):

@@ -24,6 +24,9 @@ _REFUSALS: Final[dict[str, str]] = {
     "429": "A limit is used up; `Retry-After` says when it will do.",
     "503": "The database is away; try again.",
 }
+PROBLEM: Final[dict[str, Any]] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+}
 _RATE_HEADERS: Final = {
     name: {"description": text, "schema": {"type": "integer"}}
     for name, text in {
@@ -119,9 +122,8 @@ def _problem_schema() -> dict[str, Any]:
 
 
 def _refusal(status: str) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     headers = {"headers": _RATE_HEADERS} if status == "429" else {}
-    return {"description": _REFUSALS[status], "content": content, **headers}
+    return {"description": _REFUSALS[status], **PROBLEM, **headers}
 
 
 def _tell_permission(operation: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from fastapi import status as http
 
 from owner.api.dependencies import Caller, Cursor, Limit, UseCases
+from owner.api.openapi import PROBLEM
 from owner.api.routing import Route, needs
 from owner.models.entity import LARGEST_ID, Page
 from owner.models.permissions import Permission
@@ -20,12 +21,9 @@ from owner.models.twilio_account import (
 
 router = APIRouter(prefix="/v1/twilio-accounts", tags=["twilio accounts"], route_class=Route)
 AccountId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
-_PROBLEM: Final = {
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-}
 TWILIO_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    502: {"description": "Twilio refused, or can't be reached (`provider_error`).", **_PROBLEM},
-    504: {"description": "Twilio did not answer (`outcome_unknown`).", **_PROBLEM},
+    502: {"description": "Twilio refused, or can't be reached (`provider_error`).", **PROBLEM},
+    504: {"description": "Twilio did not answer (`outcome_unknown`).", **PROBLEM},
 }
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter
 
 from owner.api.dependencies import UseCases
-from owner.api.openapi import operation_name
+from owner.api.openapi import PROBLEM, operation_name
 from owner.api.webhook_forms import FORM, INBOUND_FORM, STATUS_FORM, with_key
 from owner.integrations.twilio.forms import account_sid, inbound_message, parse_form, status_callback
 from owner.integrations.twilio.signature import public_url
@@ -21,14 +21,11 @@ _TWIML: Final = Response('<?xml version="1.0" encoding="UTF-8"?><Response/>', me
 RECEIVED: Final = Counter("owner_webhooks_total", "Webhooks by what became of them", ["kind", "outcome"])
 _STORED: Final = RECEIVED.labels("inbound", "stored")
 MAXIMUM_ID: Final = 2**63 - 1
-_PROBLEM: Final[dict[str, Any]] = {
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-}
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    403: {"description": "Not signed by a connected account.", **_PROBLEM},
-    413: {"description": "Larger than 1 MB.", **_PROBLEM},
-    415: {"description": "Not a form.", **_PROBLEM},
-    503: {"description": "The database is away, or everything is busy: come again.", **_PROBLEM},
+    403: {"description": "Not signed by a connected account.", **PROBLEM},
+    413: {"description": "Larger than 1 MB.", **PROBLEM},
+    415: {"description": "Not a form.", **PROBLEM},
+    503: {"description": "The database is away, or everything is busy: come again.", **PROBLEM},
 }
 
 router = APIRouter(
