@@ -515,6 +515,24 @@ async def test_fifty_parallel_posts_of_ten_messages_are_ten_messages_in_one_conv
     assert sorted(message.content for message in said) == sorted(f"número {number}" for number in range(10))
 
 
+async def test_what_is_acknowledged_is_committed(services: Services, twilio: Twilio, acme: Tenant) -> None:
+    async with services.database.owner(acme.owner_id) as connection:
+        await connection.execute("LOCK TABLE messages IN SHARE MODE")
+        posted = asyncio.create_task(twilio.post(own_path(acme), inbound_pairs(acme), token=acme.auth_token))
+        waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'messages'::regclass AND NOT granted"
+        while not await connection.fetchval(waiting):
+            await connection.execute("SELECT pg_sleep(0.01)")
+        async with twilio.session.get(f"{twilio.url}/health/live"):
+            pass  # an answer that was given before the message could be stored would be here by now
+        is_answered_early = posted.done()
+
+    answer = await posted
+
+    assert (is_answered_early, answer.status) == (False, 200)
+    [conversation] = await conversations_of(services, acme)
+    assert len(await messages_of(services, acme, conversation.conv_id)) == 1
+
+
 async def test_a_status_moves_our_message_and_an_unknown_word_does_not(
     services: Services, twilio: Twilio, acme: Tenant
 ) -> None:
