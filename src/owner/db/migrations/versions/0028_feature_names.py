@@ -2,7 +2,7 @@
 
 from owner.db.revision import run_sql
 
-revision = "0030"
+revision = "0028"
 down_revision = "0027"
 # A program of before can't configure a renamed feature anew, which nothing acts on; all else is as it was.
 serves = "0021"
