@@ -1,5 +1,6 @@
 """What an owner switches on, checked against what the product knows."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -175,5 +176,11 @@ async def test_each_feature_can_be_made_with_nothing_but_its_name(api: Api, name
     assert (made.status, made.body["enabled"], made.body["config_json"]) == (201, False, {})
 
 
-def test_the_described_pattern_tells_names_apart() -> None:
-    assert name_pattern("Closure NLP").startswith("^[ _-]*[Cc]")
+@pytest.mark.parametrize("written", ["Closure NLP", "closure_nlp", "CLOSURE-NLP", " closure nlp "])
+def test_the_described_pattern_knows_each_way_to_write_a_name(written: str) -> None:
+    assert re.search(name_pattern("Closure NLP"), written)
+
+
+@pytest.mark.parametrize("other", ["Closure", "Closure NLP 2", "AI Chat Assistant"])
+def test_the_described_pattern_tells_names_apart(other: str) -> None:
+    assert not re.search(name_pattern("Closure NLP"), other)

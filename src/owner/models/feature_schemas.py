@@ -104,7 +104,7 @@ def config_schema(kind: FeatureKind) -> dict[str, Any]:
 
 def name_pattern(name: str) -> str:
     """What matches every way to write a feature's name."""
-    letters = (f"[{letter.upper()}{letter}]" for letter in name if letter != " ")
+    letters = (f"[{letter.upper()}{letter.lower()}]" for letter in name if letter != " ")
     return f"^{_BETWEEN}{_BETWEEN.join(letters)}{_BETWEEN}$"
 
 
