@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 
 from aiohttp import TCPConnector
@@ -12,16 +13,25 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
+from owner.models.network import IPAddress
+
 LOOK_UPS_AT_ONCE: Final = 64
 INTERIM_ANSWERS: Final = 8  # of 100 to 199, before the one that was asked for
 _FINAL: Final = 200
 _SLICE: Final = 4 * 1024  # bytes that are parsed before we look what they were
 
-AddressInfo: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
+_AddressInfo: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
+
+
+class ForbiddenAddress(OSError):
+    """The address is inside a network that we don't connect to."""
+
+    def __init__(self) -> None:
+        super().__init__("forbidden address")
 
 
 class GuardedConnector(TCPConnector):
-    """Connects where `socket_factory` allows, finds names by its own threads, and has no patience with interim answers.
+    """Connects where it may (else `ForbiddenAddress`), finds names by its own threads, and has no patience with interim answers.
 
     A hundred thousand of them fit into a second, each is an object, and nothing else in the process has its turn.
     """
@@ -29,18 +39,26 @@ class GuardedConnector(TCPConnector):
     def __init__(
         self,
         *,
-        socket_factory: Callable[[AddressInfo], socket.socket],
+        may_connect: Callable[[IPAddress], bool],
         resolver: AbstractResolver | None = None,
         keepalive_timeout: float = 15.0,
     ) -> None:
+        self._may_connect = may_connect
         super().__init__(
             limit=0,
             keepalive_timeout=keepalive_timeout,
-            socket_factory=socket_factory,
+            socket_factory=self._open_socket,
             resolver=resolver or ThreadedNames(),
         )
         protocol: type[ResponseHandler] = _Impatient
         self._factory = partial(protocol, loop=self._loop)
+
+    def _open_socket(self, address_info: _AddressInfo) -> socket.socket:
+        """A socket for this very address, written as a number or found by name: no later look-up can change it."""
+        family, kind, protocol, _, address = address_info
+        if not self._may_connect(ip_address(str(address[0]).partition("%")[0])):
+            raise ForbiddenAddress
+        return socket.socket(family, kind, protocol)
 
 
 class ThreadedNames(AbstractResolver):

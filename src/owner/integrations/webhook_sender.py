@@ -1,9 +1,7 @@
 """Carries webhooks over HTTP to addresses that somebody typed in, and so to none inside our own network."""
 
-import socket
 import ssl
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 from time import monotonic
 from typing import Final
 
@@ -11,21 +9,14 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from owner.integrations.guarded_http import AddressInfo, GuardedConnector
-from owner.models.network import IPNetwork, may_reach
+from owner.integrations.guarded_http import ForbiddenAddress, GuardedConnector
+from owner.models.network import IPAddress, IPNetwork, may_reach
 from owner.models.webhook_delivery import STORED_ANSWER, AttemptError, WebhookAnswer
 
 TIMEOUT: Final = 15.0  # seconds, from the name's look-up to the end of the answer
 READ_AT_MOST: Final = 64 * 1024  # bytes of an answer's body
 _KEPT_OPEN: Final = 3.0  # seconds; less than most servers keep a silent connection
 _LONGEST_HEADER: Final = 200  # characters of Retry-After that are looked at
-
-
-class ForbiddenAddress(OSError):
-    """The address is inside a network that we don't connect to."""
-
-    def __init__(self) -> None:
-        super().__init__("forbidden address")
 
 
 class HttpWebhookSender:
@@ -73,7 +64,7 @@ class HttpWebhookSender:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=GuardedConnector(
-                    keepalive_timeout=_KEPT_OPEN, socket_factory=self._socket, resolver=self._resolver
+                    keepalive_timeout=_KEPT_OPEN, may_connect=self._may_connect, resolver=self._resolver
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
@@ -82,12 +73,8 @@ class HttpWebhookSender:
             )
         return self._session
 
-    def _socket(self, address_info: AddressInfo) -> socket.socket:
-        """A socket for this very address, written as a number or found by name: no later look-up can change it."""
-        family, kind, protocol, _, address = address_info
-        if not may_reach(ip_address(str(address[0]).partition("%")[0]), self._allowed):
-            raise ForbiddenAddress
-        return socket.socket(family, kind, protocol)
+    def _may_connect(self, address: IPAddress) -> bool:
+        return may_reach(address, self._allowed)
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> str:

@@ -6,11 +6,11 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from owner.integrations.guarded_http import ForbiddenAddress
 from owner.integrations.twilio import errors
 from owner.integrations.twilio.file_types import sniff
 from owner.integrations.twilio.transport import (
     AnswerTooLarge,
-    PrivateAddress,
     Reach,
     authorization,
     open_session,
@@ -113,6 +113,6 @@ def _not_connected(problem: Exception) -> ProviderError:
     if isinstance(problem, aiohttp.InvalidURL):
         return ProviderError("The file has no address that can be fetched.", kind=ProviderProblem.PERMANENT)
     cause = problem.os_error if isinstance(problem, aiohttp.ClientConnectorError) else None
-    if isinstance(cause, PrivateAddress):
+    if isinstance(cause, ForbiddenAddress):
         return ProviderError("The file is at an address inside our network.", kind=ProviderProblem.PERMANENT)
     return ProviderError("The file's host can't be reached.", kind=ProviderProblem.RETRY)

@@ -2,23 +2,18 @@
 
 import base64
 import ipaddress
-import socket
 from typing import Final
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
-from owner.integrations.guarded_http import AddressInfo, GuardedConnector
+from owner.integrations.guarded_http import GuardedConnector
 from owner.models.network import IPAddress, is_public
 from owner.services.ports import Credentials
 
 CHUNK: Final = 64 * 1024
 _TWILIO: Final = "twilio.com"
 _LOCALHOST: Final = "localhost"
-
-
-class PrivateAddress(OSError):
-    """The host is inside our own network."""
 
 
 class AnswerTooLarge(Exception):
@@ -28,7 +23,7 @@ class AnswerTooLarge(Exception):
 def open_session(*, timeout: float, total: float, reach: "Reach | None" = None) -> ClientSession:
     """A session without cookies, proxies and memory of redirects; `reach` guards where it connects."""
     return ClientSession(
-        connector=GuardedConnector(socket_factory=reach.socket) if reach else TCPConnector(),
+        connector=GuardedConnector(may_connect=reach.may_connect) if reach else TCPConnector(),
         cookie_jar=DummyCookieJar(),
         timeout=ClientTimeout(total=total, sock_connect=timeout, sock_read=timeout),
         auto_decompress=True,
@@ -76,14 +71,7 @@ class Reach:
         is_twilio = host == _TWILIO or host.endswith(f".{_TWILIO}")
         return self.is_api(url) or (is_twilio and url.scheme == "https" and url.is_default_port())
 
-    def socket(self, address_info: AddressInfo) -> socket.socket:
-        """A socket for this address and no other, so a name can't change its address after a check."""
-        family, kind, protocol, _, address = address_info
-        if not self._may_connect(ipaddress.ip_address(str(address[0]).partition("%")[0])):
-            raise PrivateAddress
-        return socket.socket(family, kind, protocol)
-
-    def _may_connect(self, address: IPAddress) -> bool:
+    def may_connect(self, address: IPAddress) -> bool:
         return is_public(address) or (self._is_local and address.is_loopback)
 
 
