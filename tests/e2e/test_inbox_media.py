@@ -68,15 +68,24 @@ async def test_a_picture_is_sent_and_looked_at(running: Stage, acme: Tenant, sit
     ).to_be_attached()
 
 
-async def test_a_file_that_was_on_its_way_appears_once_it_is_there(
-    running: Stage, acme: Tenant, sit_down: SitDown
-) -> None:
-    page, ana = await sit_down(), f"whatsapp:{some_number()}"
-    async with holding(PICTURE, "image/png") as (url, lets_go):
+@asynccontextmanager
+async def watching_a_file(
+    running: Stage, acme: Tenant, page: Page, content: bytes | None
+) -> AsyncIterator[asyncio.Event]:
+    """A page with a file that is on its way, until the event lets it go."""
+    ana = f"whatsapp:{some_number()}"
+    async with holding(content, "image/png") as (url, lets_go):
         conv_id = await running.write(acme, ana, "", media=[{"content_type": "image/png", "url": url}])
         await page.goto(f"/inbox/conversations/{conv_id}")
         await expect(page.locator("#thread")).to_contain_text("The file is on its way")
+        yield lets_go
 
+
+async def test_a_file_that_was_on_its_way_appears_once_it_is_there(
+    running: Stage, acme: Tenant, sit_down: SitDown
+) -> None:
+    page = await sit_down()
+    async with watching_a_file(running, acme, page, PICTURE) as lets_go:
         lets_go.set()
 
         await expect(page.locator("#thread [data-lightbox] img")).to_be_visible()
@@ -86,12 +95,8 @@ async def test_a_file_that_was_on_its_way_appears_once_it_is_there(
 async def test_a_file_that_can_not_be_had_is_given_up_before_everybodys_eyes(
     running: Stage, acme: Tenant, sit_down: SitDown
 ) -> None:
-    page, ana = await sit_down(), f"whatsapp:{some_number()}"
-    async with holding(None, "image/png") as (url, lets_go):
-        conv_id = await running.write(acme, ana, "", media=[{"content_type": "image/png", "url": url}])
-        await page.goto(f"/inbox/conversations/{conv_id}")
-        await expect(page.locator("#thread")).to_contain_text("The file is on its way")
-
+    page = await sit_down()
+    async with watching_a_file(running, acme, page, None) as lets_go:
         lets_go.set()
 
         await expect(page.locator("#thread")).to_contain_text("The file could not be fetched")
